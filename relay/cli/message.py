@@ -98,7 +98,7 @@ async def list_messages(
         reason=ReasonCode(reason) if reason else None,
     )
     found = await store.records.messages(
-        shop and shop.id, state=MessageState(state) if state else None, limit=limit, wanted=wanted
+        shop.id if shop else None, state=MessageState(state) if state else None, limit=limit, wanted=wanted
     )
     addresses = await senders.masked(session.actor, session.actions(store), [one.sender_id for one in found])
     lines = [

@@ -31,7 +31,7 @@ async def keep(
     address. Nothing is recorded if the party does not exist, or has enough such records today. Raises UnavailableError.
     """
     party = await services.store.parties.get(peer.login_party_id) if peer.login_party_id else None
-    marketplace = party and services.marketplaces.by_id.get(party.marketplace_id)
+    marketplace = services.marketplaces.by_id.get(party.marketplace_id) if party else None
     if party is None or marketplace is None:
         return
     ids, now = services.ids, services.clock.now()
@@ -52,7 +52,8 @@ async def keep(
         policy_version=policy.version,
         detail=_detail(peer, reason, to, tagged=tagged),
     )
-    data = RefusalData(port=peer.port, tls=int(peer.tls), **record_detail.why((Reason(code=reason),), policy.version))
+    why = record_detail.why((Reason(code=reason),), policy.version)
+    data = RefusalData(port=peer.port, tls=int(peer.tls), size_bytes=0, **why)
     refused = Event(id=ids.new(), message_id=record.id, at=now, type=EventType.REFUSED, data=data)
     await services.store.acceptances.add(
         Acceptance(
