@@ -3,7 +3,7 @@
 from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, Right
 from relay.actions.context import ActionContext
-from relay.core.model.kind import Kind
+from relay.core.model.kind import NEVER_STOPPED, Kind
 from relay.core.model.optout import OptOut
 from relay.core.model.party import Party, Role
 from relay.ports.audit import AuditAction
@@ -16,11 +16,13 @@ async def put(
 
     The scope is the mail of one seller (all sellers if `seller_id` is None) and of one kind (any kind if `kind` is
     None). The opt-out also applies to mail that is queued already. The staff and the buyer may do this. Raises
-    InvalidValueError if the party is not a buyer.
+    InvalidValueError if the party is not a buyer, or if nobody can opt out of the kind.
     """
     actor.require(Right.SET_OPT_OUTS, buyer.id)
     if buyer.role is not Role.BUYER:
         raise InvalidValueError("buyer", "{field}: only a buyer can opt out")
+    if out and kind in NEVER_STOPPED:
+        raise InvalidValueError("kind", f"{{field}}: nobody can opt out of mail of the kind {kind}")
     opt_out = OptOut(
         buyer_id=buyer.id, seller_id=seller_id, kind=kind, source=actor.way.value, changed_at=context.clock.now()
     )

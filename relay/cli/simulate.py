@@ -11,11 +11,11 @@ from relay import app, flow
 from relay.cli import show
 from relay.cli.context import CliContext, MailAddress, with_store
 from relay.core.mail.address import fold_domain
+from relay.core.model.kind import Evidence
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.party import Role
 from relay.core.model.reason import Reason
-from relay.core.model.verdict import Verdict
 from relay.core.rewrite.assemble import assemble
 from relay.edge import scan
 from relay.edge.clients import client_address
@@ -27,6 +27,7 @@ from relay.steps.outcomes import (
     Duplicate,
     ForOperator,
     Held,
+    Judgement,
     Merged,
     RecipientResult,
     Refused,
@@ -195,7 +196,7 @@ def _described(one: RecipientResult, result: TransactionResult, content: bytes) 
     relayed = None
     match one:
         case Relayed(judgement=judgement) | Held(judgement=judgement):
-            described |= _judged(judgement.verdict)
+            described |= _judged(judgement)
             rewritten, body_start = one.rewritten, judgement.mail.root.body_start
             octets = assemble(content, body_start, rewritten.header, rewritten.edits)
             relayed = octets.decode("utf-8", "backslashreplace")
@@ -203,7 +204,7 @@ def _described(one: RecipientResult, result: TransactionResult, content: bytes) 
                 f"{each.what} in {each.where or 'the body'}: {each.why}" for each in rewritten.changes
             ]
         case Rerouted(judgement=judgement) | Returned(judgement=judgement) | Checked(judgement=judgement):
-            described |= _judged(judgement.verdict)
+            described |= _judged(judgement)
         case Refused(reason=reason):
             described["reasons"] = [_reason(reason)]
         case ForOperator() | Merged() | Duplicate():
@@ -213,11 +214,13 @@ def _described(one: RecipientResult, result: TransactionResult, content: bytes) 
     return described | {"relayed": relayed}
 
 
-def _judged(verdict: Verdict) -> dict[str, object]:
+def _judged(judgement: Judgement) -> dict[str, object]:
+    verdict = judgement.verdict
     return {
         "reasons": [_reason(reason) for reason in verdict.reasons],
         "warnings": [_reason(reason) for reason in verdict.warnings],
         "kind": str(verdict.kind),
+        "kind_shown_by": [_evidence(one) for one in verdict.evidence],
         "notice": verdict.notify,
         "policy_version": verdict.policy_version,
     }
@@ -237,6 +240,11 @@ def _verdict(one: RecipientResult) -> str:
             return str(one.judgement.verdict.action)
         case _:
             assert_never(one)
+
+
+def _evidence(found: Evidence) -> str:
+    span = found.span
+    return f"{found.topic} ({found.weight:+g}) at {span.part or 'the body'}:{span.start}-{span.end}"
 
 
 def _reason(reason: Reason) -> str:

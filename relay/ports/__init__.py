@@ -7,7 +7,15 @@ connects the two.
 
 from relay.ports.budget import ByteBudget, Share
 from relay.ports.counters import Counters
-from relay.ports.detail import LetterType, ListedBy, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.ports.detail import (
+    LetterType,
+    ListedBy,
+    RecordAction,
+    RecordDetail,
+    RecordedEvidence,
+    RecordedReason,
+    SenderListing,
+)
 from relay.ports.event_log import EventLog, Unlogged
 from relay.ports.inward import (
     Authenticator,
@@ -129,6 +137,7 @@ __all__ = [
     "RecordAction",
     "RecordDetail",
     "RecordStore",
+    "RecordedEvidence",
     "RecordedReason",
     "Report",
     "ReportSource",

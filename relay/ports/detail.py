@@ -74,6 +74,17 @@ class RecordedReason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedEvidence:
+    """A phrase that showed the kind of the message: its topic, its weight, and its place in the message."""
+
+    topic: str
+    weight: float
+    part: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDetail:
     """The detail of one record. `action` and `to_operator` are also columns of the table, because queries use them.
 
@@ -86,6 +97,8 @@ class RecordDetail:
     - `listed_by` is None for a registered writer, and for an address on no list.
     - `kept_action` and `kept_reasons` are the verdict that takes effect when the limit which holds the message is reset
       (R-POL-11), and for an unregistered writer only after the owner has approved the writer.
+    - `evidence` are the phrases from which the kind was inferred (R-POL-21). It is empty if the writer or the thread
+      gave the kind, and in records of earlier versions.
     - `authentication` has texts of the form `method=result`, such as "spf=pass".
     - `uncovered` has the names of the header fields that have an effect and that no signature covers, for a message
       whose writer is proven only by signatures (R-IN-09).
@@ -116,6 +129,7 @@ class RecordDetail:
     listed_by: ListedBy | None = None
     kept_action: RecordAction | None = None
     kept_reasons: tuple[RecordedReason, ...] = ()
+    evidence: tuple[RecordedEvidence, ...] = ()
 
     @property
     def reason_codes(self) -> tuple[ReasonCode, ...]:

@@ -6,7 +6,7 @@ from typing import Final
 from relay.actions import holds
 from relay.core import redact
 from relay.core.model.event import EventType, Mark
-from relay.core.model.kind import Kind
+from relay.core.model.kind import NEVER_STOPPED, Kind
 from relay.core.model.message import MessageState
 from relay.core.model.sender import SenderState
 from relay.core.notice import frame
@@ -44,12 +44,13 @@ async def _opt_out(context: LinkContext) -> Offer:
 def scopes(context: LinkContext) -> Mapping[str, tuple[str | None, Kind | None]]:
     """Returns the scopes of an opt-out by name, each as (id of the seller, kind); None means all sellers or all kinds.
 
-    The kind of the message is a scope only if an opt-out can stop it: an answer or a critical kind always passes.
+    The kind of the message is a scope only if an opt-out can stop its mail: an answer and a critical kind always pass.
+    OTHER is no scope, because nearly all mail of a shop may have this kind.
     """
     about = context.about
     kind = about.message.kind
-    passes = context.marketplace.policy_at(context.now).bypass.critical_kinds | {Kind.REPLY}
-    of_kind = {} if kind in passes else {"kind": (None, kind)}
+    never = context.marketplace.policy_at(context.now).bypass.critical_kinds | NEVER_STOPPED
+    of_kind = {} if kind in never else {"kind": (None, kind)}
     return {"seller": (about.pair.seller.party.id, None), "all": (None, None), **of_kind}
 
 

@@ -6,10 +6,19 @@ from typing import Any
 from relay.core.mail.head import Automatic
 from relay.core.model.event import DecisionData, ReceivedData
 from relay.core.model.facts import Facts
+from relay.core.model.kind import Evidence
 from relay.core.model.message import Incoming
 from relay.core.model.reason import Reason
 from relay.core.model.sender import SenderState
-from relay.ports import ListedBy, MessageRecord, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.ports import (
+    ListedBy,
+    MessageRecord,
+    RecordAction,
+    RecordDetail,
+    RecordedEvidence,
+    RecordedReason,
+    SenderListing,
+)
 from relay.steps.outcomes import Judgement, ParsedMail
 from relay.steps.recipients import OperatorRecipient, PartyRecipient, Recipient
 
@@ -69,6 +78,7 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
         listed_by=_listed_by(facts),
         kept_action=RecordAction(verdict.kept.action) if verdict.kept else None,
         kept_reasons=tuple(map(_recorded, verdict.kept.reasons)) if verdict.kept else (),
+        evidence=tuple(map(_evidence, verdict.evidence)),
     )
 
 
@@ -113,6 +123,11 @@ def _recorded(reason: Reason) -> RecordedReason:
     if span is None:
         return RecordedReason(code=reason.code, rule=reason.rule)
     return RecordedReason(code=reason.code, rule=reason.rule, part=span.part, start=span.start, end=span.end)
+
+
+def _evidence(found: Evidence) -> RecordedEvidence:
+    span = found.span
+    return RecordedEvidence(topic=found.topic, weight=found.weight, part=span.part, start=span.start, end=span.end)
 
 
 def _reached(recipient: Recipient) -> str | None:

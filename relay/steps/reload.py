@@ -104,7 +104,8 @@ async def _facts(
         marketplace=marketplace,
         pair=pair,
         to=to,
-        tag=summary.kind if summary.detail.tagged else "",
+        # An inferred kind was not named by the writer, and so must not pass an opt-out as a critical kind would.
+        tag=summary.kind if summary.detail.tagged and not summary.detail.evidence else "",
         order=order,
         authentication=Authentication(proof=writer.proof),
         from_address=head.from_address,

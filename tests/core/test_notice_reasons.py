@@ -60,6 +60,7 @@ CONTENT = {
     ReasonCode.CONTACT_DATA,
     ReasonCode.CONTACT_DISGUISED,
     ReasonCode.PROMOTION,
+    ReasonCode.ASKS_BUYER_TO_CANCEL,
     ReasonCode.STATUS_COPY,
 }
 SCANS = {ReasonCode.VIRUS_FOUND, ReasonCode.SPAM_FOUND, ReasonCode.SCANNER_AWAY}

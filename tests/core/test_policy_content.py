@@ -12,7 +12,7 @@ from relay.core.identify import Writer
 from relay.core.mail import encodings
 from relay.core.mail.mime import MimeLimits, split
 from relay.core.policy.case import Case
-from relay.core.policy.content import ContentFinding, of_attachments, of_pixels, of_text
+from relay.core.policy.content import ContentFinding, of_attachments, of_pixels, of_text, with_texts
 from relay.core.policy.content.reading import SUBJECT
 from tests.support import scores
 from tests.support.mail_builder import mail
@@ -57,7 +57,7 @@ def look(golden: dict[str, Any], **changes: Any) -> Seen:
     mail_case = MailCase(**{"subject": subject, "raw": raw} | golden.get("message", {}) | changes)
     writer = mail_case.writer()
     assert isinstance(writer, Writer)
-    case = Case(
+    unread = Case(
         incoming=mail_case.incoming,
         head=mail_case.head,
         root=split(mail_case.incoming.content, MimeLimits()),
@@ -66,6 +66,7 @@ def look(golden: dict[str, Any], **changes: Any) -> Seen:
         policy=mail_case.policy,
         now=mail_case.now,
     )
+    case = with_texts(unread)
     in_text = of_text(case) if case.by_seller else of_pixels(case)
     return Seen(case, (*of_attachments(case), *in_text))
 

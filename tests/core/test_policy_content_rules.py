@@ -22,7 +22,16 @@ from tests.core.test_policy_content import CASES, Seen, look
 from tests.support import hostile, mail_builder
 
 _NUMBER = {"text": "Call 090-1234-5678 or 080-1234-5678.\nCoupon code LAMP: 20% off your next order.\nBye"}
-_EVERY_RULE = ("links", "logos", "pixels", "contact", "disguised_contact", "promotion", "status_copy")
+_EVERY_RULE = (
+    "links",
+    "logos",
+    "pixels",
+    "contact",
+    "disguised_contact",
+    "promotion",
+    "asks_buyer_to_cancel",
+    "status_copy",
+)
 
 
 def acting(action: str) -> dict[str, Any]:
@@ -42,10 +51,10 @@ def test_each_finding_has_its_rules_action_and_allow_finds_nothing(action: Conte
 
 
 def test_a_kind_may_have_an_action_of_its_own() -> None:  # R-POL-08
-    policy = {"content": {"promotion": {"action": "return", "kinds": {"promotion": "allow"}}}}
+    policy = {"content": {"promotion": {"action": "return", "kinds": {"customisation": "allow"}}}}
     promotion = {"text": "Sign up for our newsletter."}
     assert [f.action for f in look(promotion, policy=policy).findings] == [ContentAction.RETURN]
-    assert not look(promotion, policy=policy, kind_mark=Kind.PROMOTION).findings
+    assert not look(promotion, policy=policy, kind_mark=Kind.CUSTOMISATION).findings
 
 
 def test_what_stops_a_message_is_named_once_and_what_is_cut_out_at_each_place() -> None:  # R-POL-16

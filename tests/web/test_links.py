@@ -132,13 +132,14 @@ def choices(page: httpx2.Response) -> list[str]:
 async def test_a_buyer_stops_and_allows_each_scope_on_the_page(
     market: MarketEnv, web: httpx2.AsyncClient
 ) -> None:  # R-POL-02
-    url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
+    body = "Please leave us a review on the product page."
+    url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market, body=body))
     assert choices(await web.get(url)) == ["seller", "all", "kind"]
     for choice, in_force in [
         ("seller", {(True, None)}),
-        ("kind", {(True, None), (False, Kind.OTHER)}),
-        ("all", {(True, None), (False, Kind.OTHER), (False, None)}),
-        ("seller_undo", {(False, Kind.OTHER), (False, None)}),
+        ("kind", {(True, None), (False, Kind.REVIEW_REQUEST)}),
+        ("all", {(True, None), (False, Kind.REVIEW_REQUEST), (False, None)}),
+        ("seller_undo", {(False, Kind.REVIEW_REQUEST), (False, None)}),
         ("kind_undo", {(False, None)}),
         ("all_undo", set()),
     ]:
@@ -157,6 +158,16 @@ async def test_an_opt_out_of_a_kind_that_always_passes_is_not_offered(
     await market.send(SELLER, f"{local_part}+order_problem@{domain}", login=Role.SELLER, trusted=False)
     [message] = await market.store.records.messages()
     url = path(market, Purpose.OPT_OUT, Role.BUYER, message.id)
+    assert choices(await web.get(url)) == ["seller", "all"]
+    await web.post(url, data={"choice": "kind"})
+    assert await opt_outs(market) == set()
+
+
+async def test_an_opt_out_of_mail_without_a_clear_kind_is_not_offered(
+    market: MarketEnv, web: httpx2.AsyncClient
+) -> None:  # R-POL-02
+    url = path(market, Purpose.OPT_OUT, Role.BUYER, await from_seller(market))
+    assert (await market.store.records.messages())[0].kind == Kind.OTHER
     assert choices(await web.get(url)) == ["seller", "all"]
     await web.post(url, data={"choice": "kind"})
     assert await opt_outs(market) == set()

@@ -184,6 +184,7 @@ class Content:
     contact: ActionByKind = ActionByKind(action=ContentAction.RETURN)
     disguised_contact: ActionByKind = ActionByKind(action=ContentAction.HOLD)
     promotion: ActionByKind = ActionByKind(action=ContentAction.WARN)
+    asks_buyer_to_cancel: ActionByKind = ActionByKind(action=ContentAction.WARN)
     status_copy: ActionByKind = ActionByKind(action=ContentAction.WARN)
     allowed_domains: frozenset[MailDomain] = frozenset(
         {
@@ -240,7 +241,7 @@ class Fulfilment:
     is sent to the operator.
     """
 
-    product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.OTHER, Kind.REPLY})
+    product_kinds: frozenset[Kind] = frozenset({Kind.CUSTOMISATION, Kind.PRODUCT_QUESTION, Kind.REPLY})
     operator: OptionalMailAddress = ""
     """The address to which service questions are sent; "" means the address of the marketplace's operator."""
 

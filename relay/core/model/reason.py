@@ -158,6 +158,7 @@ class ReasonCode(StrEnum):
     CONTACT_DATA = "contact_data", "R-POL-08", "550 5.7.1", "Contact data that lead off the marketplace"
     CONTACT_DISGUISED = "contact_disguised", "R-POL-09", "550 5.7.1", "Disguised contact data"
     PROMOTION = "promotion", "R-POL-08", "550 5.7.1", "Advertising"
+    ASKS_BUYER_TO_CANCEL = "asks_buyer_to_cancel", "R-POL-21", "550 5.7.1", "Asks the buyer to cancel the order"
     STATUS_COPY = "status_copy", "R-POL-10", "550 5.7.1", "Repeats what the marketplace has sent itself"
     VIRUS_FOUND = "virus_found", "R-POL-17", "554 5.7.1", "A virus was found"
     SPAM_FOUND = "spam_found", "R-POL-17", "550 5.7.1", "Taken for spam"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from relay.core.model.kind import Kind
+from relay.core.model.kind import Evidence, Kind
 from relay.core.model.reason import Reason, ReasonCode
 
 
@@ -49,6 +49,9 @@ class Verdict:
     may still send today, None if no quota applies. `to_operator` is True if the message is sent to the operator instead
     of the recipient (R-POL-13).
 
+    `evidence` are the phrases from which `kind` was inferred; it is empty if the writer or the thread gives the kind
+    (R-POL-21).
+
     `kept` is set if this verdict only delays another verdict until `not_before` (R-POL-11); it is then the other
     verdict, and `strips` are those of the other verdict.
     """
@@ -58,6 +61,7 @@ class Verdict:
     kind: Kind
     notify: bool
     policy_version: str
+    evidence: tuple[Evidence, ...] = ()
     unsolicited: bool = False
     warnings: tuple[Reason, ...] = ()
     strips: tuple[Strip, ...] = ()

@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from relay.core.identify import Writer
 from relay.core.mail.head import Automatic, Head
 from relay.core.mail.mime import Part
 from relay.core.model.facts import Facts
+from relay.core.model.kind import NO_INFERENCE, Inference
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
 from relay.core.model.party import Role
 from relay.core.model.policy import ContentAction, Policy
 from relay.core.model.reason import Reason
 from relay.core.model.verdict import Action, Strip
+
+if TYPE_CHECKING:  # the module imports this one
+    from relay.core.policy.content.reading import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,8 @@ class Exemption:
 class HeaderCase:
     """The parties and the header of a message for one recipient; the message may not be written yet.
 
-    `exemption` is set by `bypass.exempted`. Before that call it is empty, so the message passes no opt-out.
+    `exemption` is set by `bypass.exempted`. Before that call it is empty, so the message passes no opt-out. `inferred`
+    is the kind that the text shows, OTHER for a message that is not written yet.
     """
 
     head: Head
@@ -56,6 +62,7 @@ class HeaderCase:
     policy: Policy
     now: datetime
     exemption: Exemption = Exemption()
+    inferred: Inference = NO_INFERENCE
 
     @property
     def author(self) -> Side:
@@ -80,10 +87,14 @@ class HeaderCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case(HeaderCase):
-    """A whole message for one recipient; `root` is the parsed content of `incoming`."""
+    """A whole message for one recipient; `root` is the parsed content of `incoming`.
+
+    `texts` are the texts as the policy reads them, None if they have not been read.
+    """
 
     incoming: Incoming
     root: Part
+    texts: "tuple[Text, ...] | None" = None
 
     @property
     def automatic(self) -> Automatic:

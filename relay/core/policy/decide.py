@@ -53,6 +53,7 @@ def decide(
     findings: list[Finding] = []
     contradicted = False
     if _pass_gates(case, findings):
+        case = content.with_texts(case)
         _run(case, Stage.PARTIES, findings)
         _run(case, Stage.CONTENT, findings)
         contradicted = _contradicted(case, findings)
@@ -73,6 +74,7 @@ def released(
     case = bypass.exempted(
         Case(incoming=incoming, head=head, root=root, facts=facts, writer=writer, policy=policy, now=now)
     )
+    case = content.with_texts(case)
     findings: list[Finding] = []
     for stage in (Stage.PARTIES, Stage.TIME):
         _run(case, stage, findings)
@@ -142,6 +144,7 @@ def _verdict(case: Case, findings: Sequence[Finding], *, contradicted: bool) -> 
         action=action,
         reasons=tuple(dict.fromkeys(reasons)),
         kind=kinds.kind_of(case),
+        evidence=kinds.evidence_of(case),
         notify=_notify(case, action, reasons, warnings),
         policy_version=case.policy.version,
         unsolicited=case.by_seller and not case.exemption.reasons,

@@ -1,10 +1,11 @@
-"""Determines the kind of a message by the tag or the header field of the writer, else by the thread."""
+"""Determines the kind of a message: by the tag or the header field of the writer, else by its text and its thread."""
 
-from relay.core.model.kind import Kind
+from relay.core.model.kind import Evidence, Kind
 from relay.core.model.party import Role
 from relay.core.policy.case import HeaderCase
 
 _BY_NAME = {kind.value: kind for kind in Kind}
+_SAYING_NOTHING = (None, Kind.OTHER, Kind.REPLY)
 
 
 def said(case: HeaderCase) -> Kind | None:
@@ -18,7 +19,27 @@ def said(case: HeaderCase) -> Kind | None:
 
 
 def kind_of(case: HeaderCase) -> Kind:
-    return said(case) or (Kind.REPLY if answers(case) else Kind.OTHER)
+    """Returns the kind that the writer names, else the kind that the text and the thread show (R-POL-21).
+
+    The names `other` and `reply` say nothing of the purpose, so the text counts if the writer names these. An answer of
+    a seller is a REPLY whatever its text says. In an answer of a buyer the text counts first, because it may be a
+    question that another person has to answer.
+    """
+    declared, inferred = said(case), case.inferred.kind
+    if declared not in _SAYING_NOTHING:
+        return declared
+    if answers(case) and (case.by_seller or inferred in {Kind.OTHER, Kind.THANKS}):
+        return Kind.REPLY
+    return declared or Kind.OTHER if inferred is Kind.OTHER else inferred
+
+
+def evidence_of(case: HeaderCase) -> tuple[Evidence, ...]:
+    """Returns the phrases from which the kind was inferred; there are none if the writer or the thread gives it."""
+    return case.inferred.evidence if kind_of(case) is case.inferred.kind and not _declares(case) else ()
+
+
+def _declares(case: HeaderCase) -> bool:
+    return said(case) not in _SAYING_NOTHING
 
 
 def answers(case: HeaderCase) -> bool:

@@ -50,6 +50,12 @@ def additional_information(subject: str, phrases: tuple[str, ...]) -> Span | Non
     return None
 
 
+def is_reply(subject: str) -> bool:
+    """Returns whether the subject begins with a reply prefix, so that it repeats an earlier subject."""
+    chain = _REPLY_CHAIN.match(subject)
+    return chain is not None and not chain[0].isspace() and bool(chain[0])
+
+
 @lru_cache(maxsize=64)
 def _bracketed(brackets: tuple[str, ...]) -> re.Pattern[str]:
     inner = f"[^{re.escape(''.join(brackets))}]{{1,{_BRACKETED_CHARS}}}+"

@@ -5,6 +5,16 @@ out, before anything is parsed, which detectors are not needed. The time is line
 """
 
 from relay.core.policy.content.finding import ContentFinding
+from relay.core.policy.content.inferring import with_texts
 from relay.core.policy.content.judge import TEXT_CODES, contradicts, of_attachments, of_pixels, of_text, weighed
 
-__all__ = ["TEXT_CODES", "ContentFinding", "contradicts", "of_attachments", "of_pixels", "of_text", "weighed"]
+__all__ = [
+    "TEXT_CODES",
+    "ContentFinding",
+    "contradicts",
+    "of_attachments",
+    "of_pixels",
+    "of_text",
+    "weighed",
+    "with_texts",
+]

@@ -27,8 +27,6 @@ class Clue(Enum):
     """A digit, an `@` or a dot is written as a word."""
     ACCOUNT = auto()
     LOOK_ALIKE = auto()
-    STATUS = auto()
-    BEYOND_STATUS = auto()
 
 
 _CLUES: Final = (
@@ -38,8 +36,6 @@ _CLUES: Final = (
     (Clue.SPELT, r"アット|あっと|ドット|[(\[{<] ?(at|dot|アット) ?[)\]}>]| dot |ゼロ|zero|\boh nine|(four|five|six|seven|eight|nine)[- ,]+(zero|oh)"),
     (Clue.ACCOUNT, _NETWORKS),
     (Clue.LOOK_ALIKE, r"[A-Za-z.@][\x{370}-\x{3ff}\x{400}-\x{52f}]|[\x{370}-\x{3ff}\x{400}-\x{52f}][A-Za-z.@]"),
-    *((Clue.STATUS, pattern) for pattern in phrases.STATUS),
-    *((Clue.BEYOND_STATUS, pattern) for pattern in phrases.BEYOND_STATUS),
     *((phrase, phrase.pattern) for phrase in phrases.PROMOTION + phrases.REVIEW),
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from relay.core.mail.edits import merge_ranges
+from relay.core.model.kind import Kind
 from relay.core.model.policy import ActionByKind, Content, ContentAction
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.verdict import Strip
@@ -20,6 +21,7 @@ from relay.core.policy.content import (
     contacts,
     external_links,
     hosts,
+    inferring,
     markup,
     phones,
     reading,
@@ -40,6 +42,7 @@ _VALUE_NAMES: Final = {
     ReasonCode.TRACKING_PIXEL: "domain",
     ReasonCode.EXTERNAL_LINK: "domain",
     ReasonCode.PROMOTION: "",
+    ReasonCode.ASKS_BUYER_TO_CANCEL: "",
     ReasonCode.STATUS_COPY: "",
 }
 """The name of the value that a notice may show for each code, or "" for no value.
@@ -48,7 +51,12 @@ The order ranks the codes: if hits overlap, the code that is listed first is kep
 """
 TEXT_CODES: Final = tuple(_VALUE_NAMES)
 _RANK: Final = {code: rank for rank, code in enumerate(TEXT_CODES)}
-_WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, ReasonCode.STATUS_COPY})
+_OF_KINDS: Final = {
+    Kind.ASKS_BUYER_TO_CANCEL: ReasonCode.ASKS_BUYER_TO_CANCEL,
+    Kind.STATUS_COPY: ReasonCode.STATUS_COPY,
+}
+"""The code for each inferred kind that is a finding by itself."""
+_WHOLE_LINES: Final = frozenset({ReasonCode.PROMOTION, *_OF_KINDS.values()})
 _OF_LINKS: Final = frozenset({ReasonCode.EXTERNAL_LINK, ReasonCode.LINKED_LOGO})
 _LINE_END: Final = re.compile(r"\r?\n")
 _MOST_CUTS: Final = 50
@@ -68,7 +76,7 @@ def of_attachments(case: Case) -> Iterator[ContentFinding]:
 
 
 def of_text(case: Case) -> Iterator[ContentFinding]:
-    """Returns the findings about a seller's text.
+    """Returns the findings about a seller's text. The kind that the text shows must be in the case (`with_texts`).
 
     For the action STRIP there is one finding for each place to cut out. For every other action there is one finding for
     each pair of code and value, with the first place.
@@ -117,7 +125,7 @@ def contradicts(case: Case, found: AbstractSet[ReasonCode]) -> bool:
     ):
         return False
     return ReasonCode.PROMOTION in found or (
-        case.by_seller and wording.asks_for_review(clues.seen(text.view) for text in reading.read(case))
+        case.by_seller and wording.asks_for_review(clues.seen(text.view) for text in reading.of(case))
     )
 
 
@@ -127,13 +135,13 @@ class _TextJudge:
     def __init__(self, case: Case) -> None:
         self._content = case.policy.content
         self._kind = kinds.kind_of(case)
-        self._is_answer = kinds.answers(case)
+        self._case = case
         self._owner = PairDomains(contacts.own_addresses(case), hosts.allowed(case))
         self._known = tuple(
             text for order in case.facts.orders for text in (order.external_id, *order.items, *order.known) if text
         )
         self._link_prefix = case.facts.link_prefix
-        self._texts = reading.read(case)
+        self._texts = reading.of(case)
         self._seen = [clues.seen(text.view) for text in self._texts]
         self._reported: set[tuple[ReasonCode, str]] = set()
 
@@ -145,6 +153,8 @@ class _TextJudge:
                 hits[text.part] += _of_markup(text, self._owner)
         for text, hit in self._of_message():
             hits[text.part] += self._in_source(text, [hit])
+        for text, hit in self._of_kind():
+            hits[text.part].append(hit)
         for text in self._texts:
             ordered = sorted(hits[text.part], key=lambda hit: (hit.start, -hit.end))
             yield from self._as_findings(text, list(self._but_ours(text, ordered)))
@@ -155,8 +165,25 @@ class _TextJudge:
         yield from found if strips else itertools.islice(found, 1)
         if self._content.promotion_words:
             yield from wording.operators_words(self._texts, self._content.promotion_words)
-        if not self._is_answer:
-            yield from wording.status_copy(self._texts, self._seen)
+
+    def _of_kind(self) -> Iterator[tuple[Text, Hit]]:
+        """Yields a hit at the phrase that shows the kind of the message, if the kind is a finding by itself.
+
+        For the action STRIP there is a hit at the lines of each such phrase. Hits are at characters of the source. An
+        answer to the buyer is no copy of a status mail (R-POL-10).
+        """
+        inferred = self._case.inferred
+        code = _OF_KINDS.get(inferred.kind)
+        if code is None or (code is ReasonCode.STATUS_COPY and kinds.answers(self._case)):
+            return
+        strips = self._action(code) is ContentAction.STRIP
+        found = inferring.places(self._case) if strips else inferred.evidence[:1]
+        spans = [one.span for one in found]
+        for text in self._texts:
+            places = [(span.start, span.end) for span in spans if span.part == text.part]
+            if strips:
+                places = [_line(text.source, *place) for place in places]
+            yield from ((text, hit) for hit in _apart(Hit(code, *place) for place in places))
 
     def _in_source(self, text: Text, hits: Iterable[Hit]) -> Iterator[Hit]:
         for hit in hits:
@@ -216,6 +243,7 @@ def _setting(content: Content, code: ReasonCode) -> ActionByKind:
         ReasonCode.CONTACT_DATA: content.contact,
         ReasonCode.CONTACT_DISGUISED: content.disguised_contact,
         ReasonCode.PROMOTION: content.promotion,
+        ReasonCode.ASKS_BUYER_TO_CANCEL: content.asks_buyer_to_cancel,
         ReasonCode.STATUS_COPY: content.status_copy,
     }[code]
 

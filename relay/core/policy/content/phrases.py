@@ -1,4 +1,4 @@
-"""Lists the phrases of promotion, review requests and status mails in Japanese and English, as RE2 patterns.
+"""Lists the phrases of promotion and review requests in Japanese and English, as RE2 patterns.
 
 A text is promotion if the weights of its phrases reach 1. A single ordinary word, such as may occur in an honest answer
 ("the sale price is right", 「キャンペーンは終わりました」), weighs less than 1. No pattern skips over arbitrary text
@@ -88,33 +88,3 @@ REVIEW: Final = (
     ),
 )
 """Requests for a review. A request alone is not promotion; a request with a reward is promotion."""
-
-ORDER_TAKEN: Final = (
-    r"(ご注文|注文)(を|は)?(確かに)?(承り|受け付け|受付け|受付|お受け)(いたし|致し|し)?ました",
-    r"ご注文(ありがとうございます|いただき(まして)?(誠に)?ありがとう|頂き(まして)?(誠に)?ありがとう)",
-    r"(we have|we've) (received|accepted) your order",
-    r"your order (has been|was|is) (received|confirmed|accepted|placed)",
-    r"order confirmation",
-    r"thank you for (your (order|purchase)|ordering|shopping)",
-    r"注文(確認|受付)(メール|のお知らせ)",
-)
-SENT: Final = (
-    r"(商品|ご注文品|ご注文の商品|お品物|荷物)(を|は)?(本日|先ほど|昨日)?(に)?(発送|出荷)(いたし|致し|し)ました",
-    r"(本日|先ほど|昨日)(、)?(発送|出荷)(いたし|致し|し)ました",
-    r"(発送|出荷)(完了|手続き|手配)(が完了)?(の|を|し|いたし)?(お知らせ|ご連絡|ました)",
-    r"(your (order|item|package|parcel)|the item|the package|it) (has been|was|has) (shipped|dispatched|sent( out)?|despatched)",
-    r"we (have |'ve )?(just )?(shipped|dispatched|sent) (your (order|item|package|parcel)|it|the item)",
-    r"(shipping|dispatch|shipment) (confirmation|notification|notice)",
-    r"(お届け|到着|配達)(予定日|予定)(は|：|:|\s)",
-    r"(estimated|expected) (delivery|arrival)( date)?",
-)
-STATUS: Final = ORDER_TAKEN + SENT
-
-BEYOND_STATUS: Final = (
-    r"[?？]",
-    r"(か。|でしょうか|ませんか|教えて|お知らせください|お知らせ下さい|ご連絡ください|ご返信|ご確認(を)?お願い|ご了承)",
-    r"(please (let us know|confirm|reply|tell|choose|check)|could you|would you|can you|let me know)",
-    r"(遅れ|遅延|お詫び|申し訳|欠品|在庫切れ|変更|返品|返金|交換|不良|破損|キャンセル|不足|できません|できかね|間違|誤って)",
-    r"\b(delay(ed)?|sorry|apolog\w+|unfortunately|however|cannot|can't|unable|refund(ed)?|return(ed)?|exchange|replac\w+|damage[d]?|mistake|instead|missing|broken|wrong|out of stock|cancel\w*|customs|split|separate(ly)?)\b",
-)
-"""Phrases that never occur in a status mail of the marketplace. A text with such a phrase says something new."""

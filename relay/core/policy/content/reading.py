@@ -8,7 +8,7 @@ count as the writer's own text.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from relay.core.mail import textbody
 from relay.core.mail.body_kind import BodyKind, declared_kind
@@ -45,17 +45,69 @@ _QUOTED_LINES: Final = re.compile(
 
 
 _QUOTES: Final = Layer(_QUOTED_LINES, lambda _: "", lambda _: True)
+_UNMARKED: Final = Layer(
+    re.compile(
+        r"^[ \t]*+(?:From|差出人|送信者) ?:[^\n]*+\n"
+        r"[ \t]*+(?:Sent|Date|To|Cc|Subject|送信日時|日時|宛先|件名) ?:[\s\S]*"
+        r"|^-- ?\r?\n[\s\S]*",
+        re.MULTILINE | re.IGNORECASE,
+    ),
+    lambda _: "",
+    lambda text: "\n" in text,
+)
+"""Removes a quote that begins with its own header, and the text after the mark of a signature (RFC 3676 §4.3)."""
+_JAPANESE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_WRAPPED_CHARS: Final = 30
+"""The least characters of a Japanese line that a mail program, and not the writer, may have ended."""
+
+
+def _line_end(match: re.Match[str]) -> str:
+    text, start, end = match.string, *match.span()
+    is_wrapped = (
+        start - text.rfind("\n", 0, start) > _WRAPPED_CHARS
+        and _JAPANESE.match(text, start - 1)
+        and _JAPANESE.match(text, end)
+    )
+    return "" if is_wrapped else "\n"
+
+
+_LINE_ENDS: Final = Layer(re.compile(r"\r?\n"), _line_end, lambda text: "\n" in text)
+"""Joins the lines of a Japanese text that was wrapped within a sentence, and turns each other line end into LF."""
+
+
+class NewlyWritten(NamedTuple):
+    """The part of a text that the writer has newly written, without quotes and signature. `read` has its words."""
+
+    text: "Text"
+    read: Reading
+
+    @property
+    def words(self) -> str:
+        return self.read.text
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Returns the span of the text's `source` from which a span of `words` was made."""
+        return self.text.span(*self.read.span(start, end))
 
 
 class Text:
     """One text of a message, with the view that the policy judges.
 
     `source` is the decoded text of the part; `span` maps a span of `view` to `source`. `quoted` are edits that remove
-    the quotes from an HTML source, because the writer did not write them.
+    the quotes from an HTML source, because the writer did not write them. `is_attached` is True for an attached file.
     """
 
-    def __init__(self, part: str, source: str, *, quoted: Sequence[Edit[str]] = (), is_html: bool = False) -> None:
+    def __init__(
+        self,
+        part: str,
+        source: str,
+        *,
+        quoted: Sequence[Edit[str]] = (),
+        is_html: bool = False,
+        is_attached: bool = False,
+    ) -> None:
         self.part = part
+        self.is_attached = is_attached
         self.is_html = is_html
         self.quoted = quoted
         self._reading = Reading(source)
@@ -100,6 +152,23 @@ class Text:
         """Returns the span of `source` from which a span of `view` was made."""
         return self._reading.span(start, end)
 
+    def newly_written(self) -> NewlyWritten:
+        """Returns the newly written part of the view. Quotes are left out in any mail, even if it is no answer."""
+        text = self
+        if self.is_html and not self.quoted and (quotes := _blockquotes(self.source)):
+            text = Text(self.part, self.source, quoted=quotes, is_html=True)
+            text.through(*SHOWN_HTML)
+            text.fold()
+        reading = Reading(text.view)
+        for layer in (_QUOTES, _UNMARKED, _LINE_ENDS):
+            reading.through(layer)
+        return NewlyWritten(text, reading)
+
+
+def of(case: Case) -> Sequence[Text]:
+    """Returns the texts of the message, which are read only once for one decision."""
+    return case.texts if case.texts is not None else read(case)
+
 
 def read(case: Case) -> list[Text]:
     """Returns the texts of the message: the subject, then the text parts in their order."""
@@ -127,11 +196,13 @@ def _written(root: Part) -> Iterator[Part]:
 def _of_part(case: Case, part: Part, *, is_answer: bool) -> Text:
     body = textbody.read(case.incoming.content[part.body_start : part.end], part)
     source = body.text[:_MOST_CHARS]
+    is_attached = part.disposition == "attachment" or bool(part.filename)
     if declared_kind(part) is BodyKind.HTML:
-        text = Text(part.path, source, quoted=_blockquotes(source) if is_answer else (), is_html=True)
+        quoted = _blockquotes(source) if is_answer else ()
+        text = Text(part.path, source, quoted=quoted, is_html=True, is_attached=is_attached)
         text.through(*SHOWN_HTML)
     else:
-        text = Text(part.path, source)
+        text = Text(part.path, source, is_attached=is_attached)
         if is_answer:
             text.through(_QUOTES)
         if textbody.has_delsp(part):

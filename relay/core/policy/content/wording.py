@@ -1,4 +1,4 @@
-"""Recognises promotion, requests for a review and copies of the marketplace's status mail by their words."""
+"""Recognises promotion and requests for a review by their words."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,8 +15,6 @@ from relay.core.policy.content.phrases import Phrase
 from relay.core.policy.content.reading import Text
 
 _ENOUGH: Final = 1.0
-_LONGEST_STATUS: Final = 1_200
-"""The maximum number of characters in a copy of a status mail; a longer text says more than a status mail."""
 
 
 def promotion(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
@@ -67,15 +65,3 @@ def _compiled(patterns: tuple[str, ...]) -> tuple["re2._Regexp", ...]:
         except re2.error:
             continue
     return tuple(found)
-
-
-def status_copy(texts: Sequence[Text], seen: Sequence[AbstractSet[Clue | Phrase]]) -> Iterator[tuple[Text, Hit]]:
-    """Yields one hit if the mail only repeats a status mail: it has no question and no problem, and is not long."""
-    if not any(Clue.STATUS in each for each in seen) or any(Clue.BEYOND_STATUS in each for each in seen):
-        return
-    if max(len(text.view) for text in texts) > _LONGEST_STATUS:
-        return
-    for text, in_text in zip(texts, seen, strict=True):
-        if Clue.STATUS in in_text and (span := clues.first(phrases.STATUS, text.view)):
-            yield text, Hit(ReasonCode.STATUS_COPY, *span)
-            return
