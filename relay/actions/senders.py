@@ -1,6 +1,7 @@
 """Senders: the addresses and whole domains that may write for a party (R-SND-01, R-SND-03)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
@@ -15,6 +16,7 @@ from relay.ports import Pending
 from relay.ports.audit import AuditAction, AuditEntry
 
 _DECISIONS = frozenset({SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED})
+_MOST_HELD: Final = 10_000
 
 
 async def add(
@@ -40,10 +42,11 @@ async def decide(
 ) -> Sequence[Sender]:
     """Approves, blocks or retires entries of the party's list, all of them or none. Returns the entries.
 
-    An approval releases the mail that is held for the entries, and a block returns it (R-SND-02). The result is in the
-    order of `addresses`. The staff and the party itself may do this. Raises NotFoundError if one of the addresses is
-    not on the list. Raises InvalidValueError for any other state, and for the approval of an address that
-    `check_address` refuses.
+    An approval releases the mail that is held for the entries, and a block returns it (R-SND-02). If the staff block an
+    entry or retire a pending one, its held mail is returned with a notice, because the account's owner does not know of
+    the decision. The result is in the order of `addresses`. The staff and the party itself may do this. Raises
+    NotFoundError if one of the addresses is not on the list. Raises InvalidValueError for any other state, and for the
+    approval of an address that `check_address` refuses.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     if state not in _DECISIONS:
@@ -51,6 +54,8 @@ async def decide(
     if state is SenderState.APPROVED:
         for address in addresses:
             check_address(context, "address", address)
+    if actor.party_id is None and state in {SenderState.BLOCKED, SenderState.RETIRED}:
+        await _refuse_held(context, actor.by, party, addresses, state)
     try:
         decided = await context.store.senders.flip_many(party.id, addresses, state, by=actor.by)
     except ValueError:
@@ -61,6 +66,37 @@ async def decide(
     await audit.record(context, *entries)
     context.dispatcher.notify()
     return decided
+
+
+async def _refuse_held(
+    context: ActionContext, by: str, party: Party, addresses: Sequence[str], state: SenderState
+) -> None:
+    """Marks the held mail of these entries as refused, so that the worker returns it with a notice.
+
+    A block also counts for the pending addresses of a blocked domain. Does nothing if one of the addresses is not on
+    the list.
+    """
+    listed = {one.address: one for one in await context.store.senders.of_party(party.id)}
+    meant = [listed.get(_folded(address)) for address in addresses]
+    if None in meant:
+        return
+    entries = [one for one in meant if one is not None]
+    if state is SenderState.BLOCKED:
+        domains = tuple(one.address for one in entries if one.is_domain)
+        entries += [
+            one for one in listed.values() if one.state is SenderState.UNKNOWN and one.address.endswith(domains)
+        ]
+    else:
+        entries = [one for one in entries if one.state is SenderState.UNKNOWN]
+    ids = {one.id for one in entries}
+    held = await context.store.holds.held(party.marketplace_id, limit=_MOST_HELD) if ids else ()
+    for one in held:
+        if one.message.sender_id in ids:
+            await context.store.holds.refuse(one.message.id, by)
+
+
+def _folded(address: str) -> str:
+    return fold(f"any{address}").removeprefix("any") if address.startswith("@") else fold(address)
 
 
 async def confirm_domain(
@@ -134,7 +170,7 @@ async def find(actor: Actor, context: ActionContext, party: Party, address: str)
     Nothing is recorded, because the actor knows the address. Raises AddressError for a text that is not an address.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
-    folded = fold(f"any{address}").removeprefix("any") if address.startswith("@") else fold(address)
+    folded = _folded(address)
     return next((one for one in await context.store.senders.of_party(party.id) if one.address == folded), None)
 
 

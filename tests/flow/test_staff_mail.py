@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.actions import holds
-from relay.actions.actor import Actor
+from relay.actions import holds, senders
+from relay.actions.actor import Actor, Right
 from relay.core.model.item import Hold
+from relay.core.model.message import MessageState
 from relay.core.model.party import Role
+from relay.core.model.sender import SenderState
 from relay.housekeeping import Housekeeping
 from relay.ports import HeldMessage, Outgoing
+from relay.ports.audit import Way
 from relay.steps.staff_mail import Decider, waits_for
 from tests.support.market_env import BUYER, SELLER, MarketEnv, parsed
 
@@ -106,3 +109,35 @@ async def test_held_mail_of_one_marketplace_is_not_shown_to_another(market: Mark
     await hold_one(market)
     assert await market.store.holds.held("other") == []
     assert len(await market.store.holds.held()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "state"),
+    [
+        ("new@pottery.example", SenderState.BLOCKED),
+        ("@pottery.example", SenderState.BLOCKED),
+        ("new@pottery.example", SenderState.RETIRED),
+    ],
+)
+async def test_held_mail_comes_back_with_a_notice_when_the_staff_decide_against_its_sender(
+    market: MarketEnv, address: str, state: SenderState
+) -> None:  # R-SND-02, R-OUT-07
+    await market.send("new@pottery.example", market.buyer_alias, login=Role.SELLER)
+    await market.deliver_asked()
+    seller = market.pair.seller.party
+    if address.startswith("@"):
+        await market.store.senders.put(seller.id, address, SenderState.RETIRED)
+    await senders.decide(Actor.admin("ann"), market.services, seller, [address], state)
+    assert [mail.rcpt_to for mail in await market.deliver_due()] == [SELLER]
+    (message,) = await market.store.records.messages("market", state=MessageState.RETURNED)
+    history = await market.store.records.history(message.id)
+    assert [event.type for event in history][-4:] == ["marked", "returned", "notice_queued", "accepted"]
+
+
+async def test_the_owners_own_block_makes_no_notice(market: MarketEnv) -> None:
+    await market.send("new@pottery.example", market.buyer_alias, login=Role.SELLER)
+    await market.deliver_asked()
+    owner = Actor.party(market.pair.seller.party.id, Right.DECIDE_SENDERS, Way.LINK)
+    await senders.decide(owner, market.services, market.pair.seller.party, ["new@pottery.example"], SenderState.BLOCKED)
+    assert await market.deliver_due() == []
+    assert len(await market.store.records.messages("market", state=MessageState.RETURNED)) == 1
