@@ -1,8 +1,8 @@
 """Work that is due at certain times and is not part of the flow of a message.
 
 Letters are written: questions to owners about pending senders, the list of held mail for the operator (R-SND-02), and
-announcements of a policy (R-POL-20). The content of strangers' mail is deleted when its time of keeping has ended.
-Personal data that is kept in memory for speed is dropped at intervals.
+announcements of a policy (R-POL-20). The content of strangers' mail is deleted when its time of keeping has ended, and
+so are old counters of the mail of pairs. Personal data that is kept in memory for speed is dropped at intervals.
 
 Every node looks for due work at intervals; one such round is called a sweep. The store decides which node writes a
 letter. If that node dies before the commit, the next sweep writes the letter. Therefore a letter may be sent twice, but
@@ -20,7 +20,7 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
 from relay.ports import NoticeLog, NoticeSent, Observer, Store, UnavailableError
-from relay.steps import letters, memory, owner_requests, staff_mail
+from relay.steps import letters, memory, owner_requests, pace, staff_mail
 from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ class Housekeeping:
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
         self._announced: set[tuple[str, str]] = set()
+        self._counted_until = ""
 
     def start(self, services: Services, sweep_s: float, *, kept_s: float = memory.KEPT_S) -> None:
         """Begins a sweep every `sweep_s` seconds, and drops data that is kept in memory every `kept_s` seconds."""
@@ -51,7 +52,7 @@ class Housekeeping:
 
     async def _sweep_on(self, services: Services, sweep_s: float) -> None:
         while True:
-            for sweep in (self.requests, self.staff, self.announcements, self.strangers):
+            for sweep in (self.requests, self.staff, self.announcements, self.strangers, self.counts):
                 await _survive(services.observer, sweep(services))
             await asyncio.sleep(sweep_s)
 
@@ -72,6 +73,13 @@ class Housekeeping:
         dropped = _DROPPED_AT_ONCE
         while dropped == _DROPPED_AT_ONCE:
             dropped = await services.store.records.drop_strangers_bodies(services.clock.now(), limit=_DROPPED_AT_ONCE)
+
+    async def counts(self, services: Services) -> None:
+        """Deletes old counters of the mail of pairs (`relay.steps.pace`), once a day in each process."""
+        before = pace.first_kept(services.clock.now())
+        if before != self._counted_until:
+            await services.store.limits.drop_counts(pace.SCOPES, before)
+            self._counted_until = before
 
     async def announcements(self, services: Services) -> None:
         """Queues a letter to each seller about a policy whose announcement is due."""

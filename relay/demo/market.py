@@ -81,6 +81,17 @@ mobile_carriers = ["{carrier}"]
 operator = "{operator}"
 help_url = "https://{domain}/help"
 authentication = "known_domain"
+policies = "policies"
+"""
+_POLICY: Final = """\
+version = "demo-1"
+effective_at = 2026-01-01T00:00:00Z
+
+# In the demo people answer within seconds, with the same texts again and again.
+[limits]
+instant_reply_s = 0
+repeated_text_bytes = 0
+pair_per_hour = 0
 """
 
 
@@ -153,6 +164,9 @@ def _write_files(directory: Path, ports: DemoPorts) -> Config:
         operator=demo_parties.OPERATOR_MAILBOX,
     )
     (directory / CONFIG_NAME).write_text(text, encoding="utf-8")
+    policies = directory / "policies"
+    policies.mkdir(exist_ok=True)
+    (policies / "demo.toml").write_text(_POLICY, encoding="utf-8")
     config = parse(text)
     master_key, certificate = directory / config.master_key, directory / config.tls.certificate
     if not master_key.exists():

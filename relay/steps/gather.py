@@ -21,8 +21,10 @@ from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.standing import Standing
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
+from relay.core.policy.automation import class_of
 from relay.core.policy.rules import probing, quotas
 from relay.ports import Places, Scanner, SecretStore, SignatureUse, Store, Use
+from relay.steps import pace
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import counters, probe_counters, usage, usage_ahead
 from relay.steps.recipients import PartyRecipient
@@ -85,8 +87,11 @@ async def gather(
     may_be_forged = proof is Proof.NONE and marketplace.authentication is Fallback.HOLD
     unlisted = sender is None or sender.state is SenderState.RETIRED
     writer_key = _writer_key(store.secrets, incoming, writing.id, None if may_be_forged else sender, head.from_address)
+    marks = pace.marks(store.secrets, incoming.content, mail.root, mail.automatic, pair, to.other, thread_refs, policy)
+    of_pair = pace.counters(pair, marks, now)
     of_day = counters(pair, policy, now) if to is Role.BUYER else ()
-    used = await usage(store, (*of_day, *probe_counters(writer_key, policy, now)), spent)
+    used = await usage(store, (*of_day, *probe_counters(writer_key, policy, now), *of_pair), spent)
+    automatic = class_of(mail.automatic, thread_refs, to.other, used, policy.limits, now)
     is_put_off = quotas.are_full(policy.quotas, used) or probing.is_reached(policy.quotas, used)
     return Facts(
         marketplace=marketplace,
@@ -109,9 +114,12 @@ async def gather(
         open_question=to is Role.BUYER and await store.threads.has_open_question(pair.id),
         auto_replies_today=(
             await store.threads.auto_replies_since(pair.id, to.other, now - timedelta(days=1))
-            if mail.automatic is Automatic.REPLY
+            if automatic is Automatic.REPLY
             else 0
         ),
+        automatic=automatic,
+        text_mark=marks.text,
+        typed_mark=marks.typed,
         orders=orders,
         usage=used,
         coming=await usage_ahead(store, pair, policy, now, spent) if is_put_off else (),

@@ -23,6 +23,7 @@ from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.rules import quotas
 from relay.ports import SecretStore, Store, Use
+from relay.steps import pace
 
 OF_WRITER: Final = frozenset({ReasonCode.QUOTA_SELLER, ReasonCode.QUOTA_RETURNED, ReasonCode.QUOTA_CHECKS})
 """The reasons for quotas that count a writer's mail to all recipients together."""
@@ -53,14 +54,15 @@ def uses(facts: Facts, writer: Writer, verdict: Verdict, policy: Policy, at: dat
     A message that is held counts on the day on which it is sent. The counters for a relayed message of a registered
     writer have their limits set, so that the store refuses the message if a concurrent one took the last place.
     """
+    of_pair = pace.uses(facts, policy, at, is_relayed=verdict.action is Action.RELAY) if writer.registered else ()
     if not (verdict.counted or verdict.bypass):
-        return ()
+        return of_pair
     leaves_at = (verdict.not_before or at) if verdict.action is Action.HOLD else at
     used = [use for use in counters(facts.pair, policy, leaves_at) if is_spent(verdict, use.scope)]
     if verdict.action is Action.RELAY and writer.registered:
         limits = quotas.limits(policy, facts.misuse)
         used = [replace(use, limit=limits[use.scope]) for use in used]
-    return tuple(used)
+    return (*used, *of_pair)
 
 
 def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, Use]:
@@ -122,8 +124,11 @@ def is_spent(verdict: Verdict, scope: QuotaScope) -> bool:
 
 
 def of_counters(numbers: Mapping[Use, int]) -> Usage:
-    """Returns the counts of one day's counters as one value. `numbers` has the count of each counter."""
-    return Usage(**{use.scope.value: number for use, number in numbers.items()})
+    """Returns the counts of counters as one value; the counts of one scope are added."""
+    totals: Counter[str] = Counter()
+    for use, number in numbers.items():
+        totals[use.scope.value] += number
+    return Usage(**totals)
 
 
 async def usage(store: Store, counted: Sequence[Use], spent: Counter[Use] = _NOTHING_SPENT) -> Usage:

@@ -265,7 +265,7 @@ class _TransactionBuilder:
             sender_id=writer.sender.id if writer.sender else None if is_check else self._pending_sender_id(judgement),
             order_id=facts.order.id if facts.order else None,
             kind=verdict.kind,
-            automatic=mail.automatic,
+            automatic=facts.automatic,
             subject=mail.head.subject,
             original_message_id=mail.head.message_id,
             original=self.incoming.content,

@@ -10,12 +10,14 @@ from relay.core import coverage
 from relay.core.identify import Writer
 from relay.core.mail.head import Head, HeadError, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, Part, split
-from relay.core.model.facts import Authentication, Facts, Waiting
+from relay.core.model.facts import Authentication, Facts, Usage, Waiting
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
+from relay.core.policy.automation import class_of
+from relay.core.policy.case import automatic
 from relay.ports import MessageSummary, Store, StoredMessage
 from relay.steps.offload import offload
 
@@ -25,7 +27,7 @@ class ReloadedMessage:
     """A recorded message in the form of the arguments of `decide`.
 
     The facts have no quotas, automatic replies, age of the thread or open question, because these belong to the day on
-    which the message was received.
+    which the message was received. So an automatic reply is recognised by its marks and its time alone.
     """
 
     incoming: Incoming
@@ -54,11 +56,12 @@ async def reload_message(
         head = read_head(stored.original, root)
     except (HeadError, MimeError):
         return None
+    incoming = _incoming(stored, pair, writer)
     return ReloadedMessage(
-        incoming=_incoming(stored, pair, writer),
+        incoming=incoming,
         head=head,
         root=root,
-        facts=await _facts(store, marketplace, policy, summary, pair, head, writer, now),
+        facts=await _facts(store, marketplace, policy, incoming, summary, pair, head, writer, now),
         writer=writer,
     )
 
@@ -90,6 +93,7 @@ async def _facts(
     store: Store,
     marketplace: Marketplace,
     policy: Policy,
+    incoming: Incoming,
     summary: MessageSummary,
     pair: Pair,
     head: Head,
@@ -100,6 +104,8 @@ async def _facts(
     orders = tuple(await store.orders.of_pair(pair.id))
     order = next((one for one in orders if one.external_id == summary.order_external_id), None)
     seller_id = pair.seller.party.id
+    refs = tuple(await store.threads.refs(pair, writer.role, head.references)) if head.references else ()
+    marked = automatic(incoming, head)
     return Facts(
         marketplace=marketplace,
         pair=pair,
@@ -113,9 +119,10 @@ async def _facts(
         listed_elsewhere=False,
         waiting=Waiting(),
         opt_outs=tuple(await store.opt_outs.in_force(pair.buyer.party.id, seller_id)) if to is Role.BUYER else (),
-        thread_refs=tuple(await store.threads.refs(pair, writer.role, head.references)) if head.references else (),
+        thread_refs=refs,
         open_question=False,
         auto_replies_today=0,
+        automatic=class_of(marked, refs, writer.role, Usage(), policy.limits, incoming.received_at),
         orders=orders,
         misuse=await store.limits.misuse_score(seller_id, now - timedelta(seconds=policy.bypass.score_s)),
         is_own_from=head.from_address.rpartition("@")[2] in marketplace.domains,

@@ -15,7 +15,6 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.verdict import Action, Verdict
-from relay.core.policy.case import automatic
 from relay.core.policy.decide import decide
 from relay.ports import Store, StoredMessage, Use
 from relay.steps import quota
@@ -68,10 +67,9 @@ class _Course:
         self.used.update(use for use in counters if quota.is_spent(verdict, use.scope))
         if verdict.action is not Action.RETURN:
             self.last_at |= {(pair.id, order_id): at, (pair.id, None): at}
-            kind = automatic(incoming, recorded.head)
-            if kind is Automatic.NO:
+            if facts.automatic in {Automatic.NO, Automatic.TYPED}:
                 self.asked[pair.id] = writer.role is Role.BUYER and not verdict.to_operator
-            elif kind is Automatic.REPLY:
+            elif facts.automatic is Automatic.REPLY:
                 machines.append(at)
         return verdict
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from relay.core.model.facts import QuotaScope
 from relay.ports import Misuse, MisuseCause, Restoration, Use
 from relay.store.base import StorePart, from_us, to_us
 from relay.store.engine import Row, Work
@@ -53,6 +54,13 @@ class SqlLimits(StorePart):
         rows = await self._engine.read(sql, *params)
         counted: dict[tuple[str, str, str], int] = {(r["scope"], r["subject_id"], r["day"]): r["used"] for r in rows}
         return [counted.get(key, 0) for key in keys]
+
+    async def drop_counts(self, scopes: Sequence[QuotaScope], before: str) -> None:
+        def write() -> Work[None]:
+            for scope in scopes:
+                yield self._sql["drop_counts"], (scope.value, before)
+
+        await self._engine.write(write)
 
     async def add_misuse(self, misuse: Misuse) -> bool:
         return await self._add(misuse)

@@ -39,7 +39,11 @@ class SqlThreads(StorePart):
                 incoming_id = rest[bytes(row["original_id_hash"])]
                 outgoing_id = _our_id(pair, writer, row["id"])
                 found[incoming_id] = ThreadRef(
-                    incoming_id=incoming_id, outgoing_id=outgoing_id, author=writer, order_id=row["order_id"]
+                    incoming_id=incoming_id,
+                    outgoing_id=outgoing_id,
+                    author=writer,
+                    order_id=row["order_id"],
+                    at=from_us(row["received_at"]),
                 )
         return [found[each] for each in ids if each in found]
 
@@ -56,7 +60,13 @@ class SqlThreads(StorePart):
             except UnreadableError:  # after an erasure the thread continues under the relay's id
                 meta = None
             outgoing_id = (meta and meta.original_message_id) or incoming_id
-        return ThreadRef(incoming_id=incoming_id, outgoing_id=outgoing_id, author=author, order_id=row["order_id"])
+        return ThreadRef(
+            incoming_id=incoming_id,
+            outgoing_id=outgoing_id,
+            author=author,
+            order_id=row["order_id"],
+            at=from_us(row["received_at"]),
+        )
 
     async def has_open_question(self, pair_id: str) -> bool:
         row = await self._first("open_question", pair_id)
@@ -89,7 +99,7 @@ class SqlThreads(StorePart):
                 pair_id=row["pair_id"],
                 author=Role(row["author_role"]),
                 at=from_us(row["received_at"]),
-                automatic=row["automatic"] != Automatic.NO,
+                automatic=Automatic(row["automatic"]) not in {Automatic.NO, Automatic.TYPED},
                 no_reply_needed=bool(row["no_reply_needed"]),
             )
             for row in await self._engine.read_bulk(self._sql["turns"], seller_id, to_us(since))

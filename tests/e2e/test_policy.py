@@ -22,6 +22,7 @@ from tests.support.peers import swaks
 _TOKYO = ZoneInfo("Asia/Tokyo")
 RULES = """version = "{version}"
 effective_at = 2026-01-01
+limits = {{ instant_reply_s = 0, repeated_text_bytes = 0, pair_per_hour = 0 }}
 {rules}
 """
 _PDF = b"%PDF-1.7\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n"

@@ -196,7 +196,13 @@ async def test_a_known_id_names_the_order_that_its_thread_is_about(env: StoreEnv
     token = f"{question.id}@{env.pair.buyer.alias.domain}"
     for writer, incoming, outgoing in ((Role.SELLER, token, "q@phone.example"), (Role.BUYER, "q@phone.example", token)):
         assert await env.store.threads.refs(env.pair, writer, [incoming]) == [
-            ThreadRef(incoming_id=incoming, outgoing_id=outgoing, author=Role.BUYER, order_id=one.id)
+            ThreadRef(
+                incoming_id=incoming,
+                outgoing_id=outgoing,
+                author=Role.BUYER,
+                order_id=one.id,
+                at=env.database.clock.now(),
+            )
         ]
 
 

@@ -27,17 +27,22 @@ async def test_an_id_that_we_gave_becomes_the_authors_own_on_the_authors_side(en
     question = await kept(env, Role.BUYER, "q1@phone.example")
     token = ours(env, question, Role.BUYER)
     assert await env.store.threads.refs(env.pair, Role.SELLER, [token]) == [
-        ThreadRef(incoming_id=token, outgoing_id="q1@phone.example", author=Role.BUYER)
+        ThreadRef(incoming_id=token, outgoing_id="q1@phone.example", author=Role.BUYER, at=env.database.clock.now())
     ]
     assert await env.store.threads.refs(env.pair, Role.BUYER, [token]) == [
-        ThreadRef(incoming_id=token, outgoing_id=token, author=Role.BUYER)
+        ThreadRef(incoming_id=token, outgoing_id=token, author=Role.BUYER, at=env.database.clock.now())
     ]
 
 
 async def test_an_id_that_the_writer_gave_becomes_ours_on_the_other_side(env: StoreEnv) -> None:  # R-REW-03
     mine = await kept(env, Role.BUYER, "q1@phone.example")
     assert await env.store.threads.refs(env.pair, Role.BUYER, ["q1@phone.example"]) == [
-        ThreadRef(incoming_id="q1@phone.example", outgoing_id=ours(env, mine, Role.BUYER), author=Role.BUYER)
+        ThreadRef(
+            incoming_id="q1@phone.example",
+            outgoing_id=ours(env, mine, Role.BUYER),
+            author=Role.BUYER,
+            at=env.database.clock.now(),
+        )
     ]
 
 

@@ -101,6 +101,11 @@ _UNLIMITED = """
 version = "test-1"
 effective_at = 2026-01-01
 
+[limits]
+instant_reply_s = 0
+repeated_text_bytes = 0
+pair_per_hour = 0
+
 [quotas]
 seller_per_day = 0
 pair_per_day = 0

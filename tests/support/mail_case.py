@@ -98,7 +98,8 @@ class MailCase:
     """A message to one alias (`Incoming`, `Head`) and the facts about it (`Facts`).
 
     By default the seller writes to the buyer, logged in and from an approved address. `raw` is a whole message and
-    replaces the header and `body`. `orders` are the orders of the pair, as `_order` takes them, and `order` names the one
+    replaces the header and `body`. `automatic` is the class of the mail, and `marked` the class that its header shows,
+    the same if it is "". `orders` are the orders of the pair, as `_order` takes them, and `order` names the one
     that the message is about. Without `orders` it is the only one, and the seller fulfils it. `policy` is nested like
     the policy file.
     """
@@ -124,6 +125,7 @@ class MailCase:
         body: str = "hello",
         raw: str | bytes | None = None,
         automatic: str = "no",
+        marked: str = "",
         auto_replies_today: int = 0,
         own_marks: tuple[str, ...] = (),
         hops: int = 2,
@@ -190,7 +192,7 @@ class MailCase:
             subject=subject,
             message_id="m1@seller.example",
             references=references,
-            automatic=Automatic(automatic),
+            automatic=Automatic(marked or automatic),
             kind_mark=kind_mark,
             own_marks=tuple(own_marks),
             hops=hops,
@@ -219,6 +221,7 @@ class MailCase:
             ),
             open_question=open_question,
             auto_replies_today=auto_replies_today,
+            automatic=Automatic.REPLY if mail_from == "" else Automatic(automatic),
             usage=Usage(**usage or {}),
             misuse=misuse,
             thread_last_at=None if last_mail_days_ago is None else now - timedelta(days=last_mail_days_ago),

@@ -23,6 +23,7 @@ from relay.core.model.message import Incoming, Peer, Port
 from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
+from relay.core.model.policy import Limits, Policy
 from relay.core.model.reply import Reply
 from relay.core.retry import Schedule
 from relay.edge.authenticate import SessionAuthenticator
@@ -50,6 +51,8 @@ SELLER = "shop-owner@pottery.example"
 QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 MX_IP = "198.51.100.25"
+UNHURRIED = Policy(limits=Limits(instant_reply_s=0, repeated_text_bytes=0, pair_per_hour=0))
+"""The shipped policy, except that tests may answer at once, repeat a text and write often."""
 ACCEPTED = Delivery(
     accepted=True,
     permanent=False,
@@ -212,8 +215,9 @@ async def market_env(directory: Path) -> AsyncIterator[MarketEnv]:
             help_url="https://market.example/help",
         )
         courier = RecordingCourier()
+        [market] = marketplaces(Config(marketplace=(section,)))
         services = Services(
-            marketplaces=Marketplaces.of(marketplaces(Config(marketplace=(section,))), "mx.market.example"),
+            marketplaces=Marketplaces.of([replace(market, policies=(UNHURRIED,))], "mx.market.example"),
             settings=Settings(
                 owner="test",
                 hostname="mx.market.example",

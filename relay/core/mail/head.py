@@ -14,13 +14,21 @@ from relay.core.mail.mime import Part, body_start, field_text, raw_value
 
 
 class Automatic(StrEnum):
-    """Whether a program wrote the message, by RFC 3834 and the other common header fields (R-POL-14)."""
+    """Whether a program wrote the message (R-POL-14).
+
+    RFC 3834 and the other common header fields show NO, REPLY or BULK; the thread shows TYPED.
+    """
 
     NO = "no"
     REPLY = "reply"
     """A program wrote the message in reply to another one: an out-of-office reply, a receipt or a bounce."""
     BULK = "bulk"
     """A program sent the message, but not in reply: mail of a list, a newsletter, or mail with `Precedence: bulk`."""
+    TYPED = "typed"
+    """The message is marked as BULK, but answers a mail of the pair: help desks mark what a person typed.
+
+    It counts as written by a person (`core.policy.automation`), except that it gets no notice.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,16 @@ _FIRST_WORD: Final = re.compile(r"[\s;(]")
 
 # Fields of automatic replies and of bulk mail, besides Auto-Submitted (RFC 3834). X-Auto-Response-Suppress is not in
 # the list, because Outlook adds it to mail that people write.
-_REPLY_FIELDS: Final = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-failed-recipients"})
+_REPLY_FIELDS: Final = frozenset(
+    {
+        "x-autoreply",
+        "x-autorespond",
+        "x-autoresponder",
+        "x-failed-recipients",
+        "x-mail-autoreply",
+        "x-ms-exchange-generated-message-source",
+    }
+)
 _BULK_FIELDS: Final = frozenset({"list-id", "list-unsubscribe", "list-post", "x-mailing-list"})
 _PRECEDENCE: Final = {
     "auto_reply": Automatic.REPLY,
@@ -73,6 +90,17 @@ _PRECEDENCE: Final = {
     "list": Automatic.BULK,
     "junk": Automatic.BULK,
 }
+_VACATION: Final = re.compile(
+    r"""
+    [\[【［(（]?
+    (?: automatic\ reply | auto[-\ ]?reply | out\ of\ (?:the\ )? office (?:\ reply)?
+      | automatische\ antwort | réponse\ automatique | respuesta\ automática | risposta\ automatica
+      | 自動応答 | 自動返信 | 不在応答 )
+    (?: [:：\]】］)）] | \Z )
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""The subjects of vacation replies, as mail servers and mail programs begin them."""
 _RECEIPTS: Final = frozenset(
     {
         "message/disposition-notification",
@@ -100,13 +128,14 @@ def read_head(content: bytes, root: Part) -> Head:
     own_ids = message_ids.ids(content, root, "message-id")
     subject = root.first("subject")
     kind = root.first(KIND_MARK)
+    decoded = _one_line(words.decode(raw_value(content, subject), root.hint.charset)) if subject else ""
     return Head(
         from_address=writer.address,
         from_name=_one_line(writer.name),
-        subject=_one_line(words.decode(raw_value(content, subject), root.hint.charset)) if subject else "",
+        subject=decoded,
         message_id=own_ids[0] if own_ids else "",
         references=message_ids.ids(content, root, "references", "in-reply-to"),
-        automatic=automatic(content, root),
+        automatic=Automatic.REPLY if _VACATION.match(decoded) else automatic(content, root),
         kind_mark=_first_word(field_text(content, kind)) if kind else "",
         own_marks=loop_marks(content, root),
         hops=sum([field.name == "received" for field in root.fields]),

@@ -1,15 +1,19 @@
 """The facts of a decision: all values that the decision depends on besides the message, looked up first and frozen."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
+from relay.core.mail.head import Automatic
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.optout import OptOut
 from relay.core.model.order import Order
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
+
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Proof(StrEnum):
@@ -97,19 +101,20 @@ class ThreadRef:
 
     `incoming_id` is the message id in that header. `outgoing_id` is the message id under which the recipient knows the
     same message. Both have no angle brackets. `author` is the role of the party that wrote the message, and `order_id`
-    is the order of its thread, None if it is about no order.
+    is the order of its thread, None if it is about no order. `at` is the time at which it was received.
     """
 
     incoming_id: str
     outgoing_id: str
     author: Role
     order_id: str | None = None
+    at: datetime = _LONG_AGO
 
 
 class QuotaScope(StrEnum):
-    """The scope of a counter: it counts certain mail of one day, except that CHECKS counts mail of one hour.
+    """The scope of a counter: it counts certain mail of one day; CHECKS and PAIR_HOUR count mail of one hour.
 
-    SELLER to CHECKS have a field of the same name in `Usage`, which explains them. OPERATOR_MESSAGES and OPERATOR_BYTES
+    SELLER to TYPED have a field of the same name in `Usage`, which explains them. OPERATOR_MESSAGES and OPERATOR_BYTES
     count the mail of one client to the operator, in messages and in bytes (R-IN-06). RECIPIENTS counts the recorded
     recipients that were refused to one party at RCPT.
     """
@@ -120,6 +125,9 @@ class QuotaScope(StrEnum):
     BYPASS = "bypass"
     RETURNED = "returned"
     CHECKS = "checks"
+    PAIR_HOUR = "pair_hour"
+    TEXT = "text"
+    TYPED = "typed"
     OPERATOR_MESSAGES = "operator_messages"
     OPERATOR_BYTES = "operator_bytes"
     RECIPIENTS = "recipients"
@@ -133,6 +141,9 @@ class Usage:
     sellers to this buyer; answers and critical messages do not count in these three. `bypass` counts the seller's marks
     of importance. `returned` counts the writer's returned, checked and refused mail. `checks` counts the writer's
     checks (`check+ALIAS`) of this hour.
+
+    `pair_hour` counts the mail of both sides of the pair in this hour, `text` the mail of the pair with the same text,
+    today and yesterday, and `typed` the marked answers to the mail that this mail answers (`core.policy.automation`).
     """
 
     seller: int = 0
@@ -141,6 +152,9 @@ class Usage:
     bypass: int = 0
     returned: int = 0
     checks: int = 0
+    pair_hour: int = 0
+    text: int = 0
+    typed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +196,10 @@ class Facts:
     The history: `thread_refs` are the messages that this message answers, as far as the pair knows them.
     `open_question` is True if the buyer wrote last and the seller has not answered. `auto_replies_today` is the number
     of automatic replies of the writing side within 24 hours that were not returned; it is 0 if this message is not an
-    automatic reply. `thread_last_at` is the time of the thread's last mail, or of its reopening, None for a new thread.
+    automatic reply. `automatic` is the class of this message (`core.policy.automation`). `text_mark` and `typed_mark`
+    identify its text and the message that it answers in the counters of `Usage.text` and `Usage.typed`, and are "" if
+    there is nothing to count. `thread_last_at` is the time of the thread's last mail, or of its reopening, None for a
+    new thread.
 
     Limits: `usage` has the counts of today. `coming` has the counts of the following days, on which mail that a quota
     holds is counted; it is looked up only if a quota of today is used up. `misuse` are the points of the seller
@@ -206,6 +223,9 @@ class Facts:
     thread_refs: tuple[ThreadRef, ...]
     open_question: bool
     auto_replies_today: int
+    automatic: Automatic = Automatic.NO
+    text_mark: str = ""
+    typed_mark: str = ""
     orders: tuple[Order, ...] = ()
     usage: Usage = Usage()
     coming: tuple[Usage, ...] = ()

@@ -86,11 +86,19 @@ class Limits:
 
     `hop_limit` is the largest number of Received fields that a message may have (RFC 5321 §6.3). `auto_replies_per_day`
     is the largest number of automatic replies of one party that are relayed to the other within 24 hours (R-POL-14).
+
+    Two kinds of mail count as automatic replies without a mark: an answer that comes within `instant_reply_s` of the
+    mail that it answers, and a text of at least `repeated_text_bytes` octets of UTF-8 that the pair's mail of this day
+    or of the day before had already; 0 turns either off. `pair_per_hour` is the largest number of mails of both sides
+    of a pair in one hour, answers included; more are held for the operator.
     """
 
     message_bytes: Positive = 26_214_400
     hop_limit: Positive = 30
     auto_replies_per_day: Positive = 1
+    instant_reply_s: Whole = 60
+    repeated_text_bytes: Whole = 40
+    pair_per_hour: Whole = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

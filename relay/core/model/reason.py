@@ -94,6 +94,7 @@ class ReasonCode(StrEnum):
         "550 5.7.1",
         "An automatic reply was already passed on today",
     )
+    PAIR_HOUR = "pair_hour", "R-POL-14", "550 5.7.1", "Too many messages between these two parties in this hour"
     RECEIPT = "receipt", "R-REW-07", "550 5.7.1", "A read receipt or a delivery receipt is not passed on"
     LOOP = "loop", "R-OUT-08", "554 5.4.6", "Mail loop"
     TOO_BIG = "too_big", "R-IN-06", "552 5.3.4", "Message too big"

@@ -78,11 +78,12 @@ class HeaderCase:
 
     @property
     def is_automatic(self) -> bool:
-        return self.automatic is not Automatic.NO
+        """Whether a program wrote the message, as far as the relay can tell."""
+        return self.automatic not in {Automatic.NO, Automatic.TYPED}
 
     @property
     def automatic(self) -> Automatic:
-        return self.head.automatic
+        return self.facts.automatic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +98,13 @@ class Case(HeaderCase):
     texts: "tuple[Text, ...] | None" = None
 
     @property
-    def automatic(self) -> Automatic:
-        return automatic(self.incoming, self.head)
+    def is_marked(self) -> bool:
+        """Whether the header or the envelope marks the message as automatic, so that it may get no notice."""
+        return automatic(self.incoming, self.head) is not Automatic.NO
 
 
 def automatic(incoming: Incoming, head: Head) -> Automatic:
-    """Returns the class of automatic mail to which the message belongs.
+    """Returns the class of automatic mail that the marks of the message show.
 
     A message with the null sender is a reply, because only reports and automatic replies have that sender (RFC 5321
     §4.5.5, RFC 3834 §3.3). For any other message the header decides.

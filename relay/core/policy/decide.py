@@ -188,7 +188,7 @@ def _kept_back(case: Case, verdict: Verdict) -> Verdict:
         action=Action.HOLD,
         reasons=limit.reasons,
         warnings=(),
-        notify=not case.is_automatic,
+        notify=not case.is_marked,
         not_before=leaves_at,
         disclosed_until=limit.disclosed_until,
         remaining=None,
@@ -214,7 +214,7 @@ def _as_pending(case: Case, verdict: Verdict) -> Verdict:
         action=Action.HOLD,
         reasons=reasons,
         warnings=(),
-        notify=not case.is_automatic,
+        notify=not case.is_marked,
         not_before=None,
         disclosed_until=None,
         remaining=None,
@@ -242,9 +242,9 @@ def _not_before(action: Action, deciding: Sequence[Finding]) -> datetime | None:
 def _notify(case: Case, action: Action, reasons: Sequence[Reason], warnings: Sequence[Reason]) -> bool:
     """Returns whether the writer gets a notice.
 
-    Automatic mail never gets a notice (RFC 3834 §2, R-POL-14), and a mail loop never gets a notice (R-OUT-08). Relayed
-    mail gets a notice only for a warning.
+    Mail that is marked as automatic never gets a notice (RFC 3834 §2, R-POL-14), and a mail loop never gets a notice
+    (R-OUT-08). Nor does a repeated automatic reply, marked or not. Relayed mail gets a notice only for a warning.
     """
-    if case.is_automatic or (action is Action.RELAY and not warnings):
+    if case.is_marked or (action is Action.RELAY and not warnings):
         return False
-    return not is_loop(reasons)
+    return not is_loop(reasons) and not (reasons and reasons[0].code is ReasonCode.AUTO_REPLY_REPEATED)

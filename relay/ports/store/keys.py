@@ -89,7 +89,7 @@ class SecretStore(Protocol):
     def get(self, name: str) -> bytes:
         """Returns the 32-byte secret that is derived from the root secret and `name`.
 
-        The names in use are "address", "alias", "client", "destination", "link", "login", "message_id", "report",
-        "sender", "signature", "thread" and "verp". Raises StoreError before the store is open.
+        The names in use are "address", "alias", "client", "destination", "link", "login", "message_id", "pace",
+        "report", "sender", "signature", "thread" and "verp". Raises StoreError before the store is open.
         """
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from relay.core.model.facts import QuotaScope
 from relay.core.model.optout import OptOut
 from relay.ports.record import Misuse, NoticeSent, OptOutChange, Restoration, Use
 
@@ -38,6 +39,10 @@ class LimitStore(Protocol):
 
         `limit`, `amount` and `mark` of the uses are not read.
         """
+        ...
+
+    async def drop_counts(self, scopes: Sequence[QuotaScope], before: str) -> None:
+        """Deletes the counters of these scopes whose subject ids sort before `before`, an ISO date."""
         ...
 
     async def add_misuse(self, misuse: Misuse) -> bool:

@@ -30,7 +30,7 @@ SELECT * FROM order_entry WHERE pair_id = $1 ORDER BY id
 
 -- name: thread_refs_by_id
 -- The caller compares the pair: a planner without statistics may read all messages of the pair instead of a few ids.
-SELECT message.id, message.pair_id, message.author_role, message.order_id, body.sealed,
+SELECT message.id, message.pair_id, message.author_role, message.order_id, message.received_at, body.sealed,
        message_key.wrapped AS wrapped_key, message_key.holder_id, holder_key.wrapped
 FROM message
 JOIN body ON body.content_id = message.id AND body.part = 'meta'
@@ -40,12 +40,12 @@ WHERE message.id IN ($1...)
 
 -- name: thread_refs_by_original_id
 -- The hash covers the pair, so no other pair's message is found.
-SELECT id, original_id_hash, order_id FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
+SELECT id, original_id_hash, order_id, received_at FROM message WHERE original_id_hash IN ($2...) AND author_role = $1 ORDER BY id
 
 -- name: open_question
 -- A message that went to the operator is not a question to the seller (R-POL-13).
 SELECT author_role FROM message
-WHERE pair_id = $1 AND automatic = 'no' AND state IN ('queued', 'deferred', 'accepted')
+WHERE pair_id = $1 AND automatic IN ('no', 'typed') AND state IN ('queued', 'deferred', 'accepted')
   AND to_operator = 0
 ORDER BY received_at DESC, id DESC LIMIT 1
 

@@ -20,6 +20,9 @@ WITH asked (scope, subject_id, day) AS (VALUES $rows)
 SELECT quota_use.* FROM asked JOIN quota_use
 ON quota_use.scope = asked.scope AND quota_use.subject_id = asked.subject_id AND quota_use.day = asked.day
 
+-- name: drop_counts
+DELETE FROM quota_use WHERE scope = $1 AND subject_id < $2
+
 -- name: add_misuse
 INSERT INTO misuse (id, message_id, seller_id, cause, points, at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT DO NOTHING RETURNING id

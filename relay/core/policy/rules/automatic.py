@@ -1,7 +1,8 @@
 """Limits the automatic replies per pair, author and day (R-POL-14), because two programs could reply for ever.
 
-Bulk mail is not limited here, because it is no reply; the buyer's opt-out governs bulk mail. Automatic mail never
-counts as an answer (`kinds.answers`) and never gets a notice (`decide`).
+`core.policy.automation` says which mail is an automatic reply. Bulk mail is not limited here, because it is no reply;
+the buyer's opt-out governs bulk mail. Neither counts as an answer (`kinds.answers`), and mail that is marked as
+automatic never gets a notice (`decide`).
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,6 @@ RULE = MessageRule(
     stage=Stage.FORM,
     rank=10,
     reasons=(ReasonCode.AUTO_REPLY_REPEATED,),
-    settings=("limits.auto_replies_per_day",),
+    settings=("limits.auto_replies_per_day", "limits.instant_reply_s", "limits.repeated_text_bytes"),
     judge=judge,
 )
