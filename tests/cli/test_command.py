@@ -81,7 +81,7 @@ def test_wrong_use_is_exit_code_2(installation: Installation) -> None:
     ("damage", "said"),
     [
         ("config.toml", "does not exist; make one with `relay init`"),
-        ("var/keys/master.key", "no master key; `relay init` makes one, or restore it"),
+        ("var/keys/master.key", "no master key; restore it from its backup"),
     ],
 )
 def test_a_missing_file_is_one_clear_message(installation: Installation, damage: str, said: str) -> None:
