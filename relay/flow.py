@@ -236,18 +236,25 @@ async def _result(
     recipient, verdict, now = judgement.recipient, judgement.verdict, incoming.received_at
     if recipient.check and verdict.kept is not None:
         return probing.check_above_limit(judgement, incoming.peer)
-    if recipient.check or verdict.action is Action.RETURN:
-        uses = await probing.uses(services.store.secrets, incoming, judgement)
-        if recipient.check:
-            return Checked(judgement=judgement, reach=_reach(judgement, now), uses=uses)
-        return Returned(judgement=judgement, uses=uses)
-    if verdict.to_operator:
+    if verdict.action is Action.RETURN:
+        return await _not_relayed(services, incoming, judgement)
+    if verdict.to_operator and not recipient.check:
         return await operator_mail.rerouted(services.store, services.settings.operator_mail, incoming, judgement)
     the_plan = plan(services, incoming, judgement)
     rewritten = await work.do(rewrite, incoming.content, judgement.mail.root, the_plan, is_heavy=is_heavy)
+    judgement = judgement.warned_of(rewritten)
+    if recipient.check:
+        return await _not_relayed(services, incoming, judgement)
     uses = quota.uses(judgement.facts, judgement.writer, verdict, recipient.policy, now)
     outcome = Relayed if verdict.action is Action.RELAY else Held
     return outcome(judgement=judgement, rewritten=rewritten, uses=uses)
+
+
+async def _not_relayed(services: Services, incoming: Incoming, judgement: Judgement) -> Checked | Returned:
+    uses = await probing.uses(services.store.secrets, incoming, judgement)
+    if judgement.recipient.check:
+        return Checked(judgement=judgement, reach=_reach(judgement, incoming.received_at), uses=uses)
+    return Returned(judgement=judgement, uses=uses)
 
 
 def _reach(judgement: Judgement, now: datetime) -> Standing | None:

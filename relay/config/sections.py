@@ -226,7 +226,7 @@ class Notices(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     return_path_s: Duration = 1_209_600
     reports_per_message: Whole = 10
     report_bytes_per_message: Whole = 5_000_000
-    digest_s: Duration = 86_400
+    digest_s: Duration = 31_536_000
     sweep_s: Duration = 60
 
 

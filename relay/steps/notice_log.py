@@ -28,40 +28,39 @@ This must be shorter than the wait after which a claim assumes that the clock ha
 """
 
 
-def topic(judgement: Judgement, now: datetime) -> NoticeSent | None:
-    """Returns the key by which repetitions of this notice are found; None for a notice that is sent every time.
+def topics(judgement: Judgement, now: datetime) -> tuple[NoticeSent, ...]:
+    """Returns the keys by which repetitions of this notice are found; empty for a notice that is sent every time.
 
     Two kinds of notices are not repeated. The first are notices about exhausted quotas: each address of a seller's
     staff gets one, and for the quotas of a pair or a buyer one for each recipient (R-POL-11). The second are notices
-    with warnings, except warnings of misused marks of importance (R-POL-06).
+    with warnings, except warnings of misused marks of importance (R-POL-06): they have a key for each code and pair.
     """
     facts, writer, verdict = judgement.facts, judgement.writer, judgement.verdict
-    code = verdict.main_reason.code
-    if code in QUOTAS or verdict.action is Action.RELAY:
-        warned = {reason.code for reason in verdict.warnings if verdict.action is Action.RELAY}
+    code, pair_id, party_id = verdict.main_reason.code, facts.pair.id, facts.pair.side(writer.role).party.id
+    if verdict.action is Action.RELAY:
+        warned = dict.fromkeys(reason.code for reason in verdict.warnings)
         if ReasonCode.BYPASS_MISUSED in warned:
-            return None
-        words = [" ".join(sorted(warned)) or code, facts.pair.id if code in QUOTAS - OF_WRITER else ""]
-        words.append(writer.sender.id if writer.sender else "")
-    else:
-        return None
-    return NoticeSent(party_id=facts.pair.side(writer.role).party.id, topic=" ".join(filter(None, words)), at=now)
+            return ()
+        return tuple(NoticeSent(party_id=party_id, topic=f"{one} {pair_id}", at=now) for one in warned)
+    if code not in QUOTAS:
+        return ()
+    words = (code, "" if code in OF_WRITER else pair_id, writer.sender.id if writer.sender else "")
+    return (NoticeSent(party_id=party_id, topic=" ".join(filter(None, words)), at=now),)
 
 
-async def was_just_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
-    """Returns whether the party got the same notice lately, so that this one is left out. Raises UnavailableError.
+async def was_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
+    """Returns whether the party has got the same notice before, so that it is not repeated. Raises UnavailableError.
 
-    A notice about a quota counts for the rest of its day, and any other notice for `digest_s` seconds before or after
-    now, because the clock may have jumped back.
+    A notice about a quota counts for the rest of its day. A warning counts for `digest_s` seconds before or after now,
+    because the clock may have jumped back.
     """
     told_at = await notice_log.last_at(told.party_id, told.topic)
     if told_at is None:
         return False
-    code = judgement.verdict.main_reason.code
-    if code in QUOTAS:
-        policy = judgement.recipient.policy
-        return days.day_of(told_at, policy) == days.day_of(told.at, policy)
-    return abs(told.at - told_at) < timedelta(seconds=digest_s)
+    if judgement.verdict.action is Action.RELAY:
+        return abs(told.at - told_at) < timedelta(seconds=digest_s)
+    policy = judgement.recipient.policy
+    return days.day_of(told_at, policy) == days.day_of(told.at, policy)
 
 
 class StoredNoticeQuota:

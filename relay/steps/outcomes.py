@@ -7,14 +7,14 @@ simulate` match on them.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relay.core.identify import Writer
 from relay.core.mail.head import Automatic, Head
 from relay.core.mail.mime import Part
 from relay.core.model.facts import Authentication, Facts, Proof
 from relay.core.model.message import Incoming
-from relay.core.model.reason import Reason
+from relay.core.model.reason import Reason, ReasonCode
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Verdict
 from relay.core.rewrite.plan import Rewritten
@@ -60,6 +60,18 @@ class Judgement:
         """
         writer = self.writer
         return writer.registered or writer.proof is Proof.LOGIN or writer.role is self.facts.to
+
+    def warned_of(self, rewritten: Rewritten) -> "Judgement":
+        """Returns the judgement with a warning for the writer if the rewrite has removed a link (R-REW-01)."""
+        verdict = self.verdict
+        if verdict.kept is not None or not rewritten.has_removed_link:
+            return self
+        warned = replace(
+            verdict,
+            warnings=(Reason(code=ReasonCode.LINK_REMOVED), *verdict.warnings),
+            notify=verdict.notify or self.mail.automatic is Automatic.NO,
+        )
+        return replace(self, verdict=warned)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,11 +76,13 @@ def plan(services: Services, incoming: Incoming, judgement: Judgement) -> Plan:
         disguise_domains=_without_own(marketplaces, _whole_domains(reader) | _whole_domains(author)),
         hidden_names={name: shown for name in (from_name, author.party.display_name) if name and name not in shown},
         hide_names_in_text=facts.marketplace.hide_names_in_text,
+        shown_domains=judgement.recipient.policy.content.allowed_domains,
+        link_placeholder=_removed(catalogue, facts, ReasonCode.LINK_REMOVED),
         cutouts=_cutouts(catalogue, facts, verdict),
         strip_images=facts.marketplace.images is Naming.STRIP,
         strip_documents=facts.marketplace.documents is Naming.STRIP,
         strip_signatures=facts.marketplace.signatures is Naming.STRIP,
-        signature_placeholder=_signature_placeholder(catalogue, facts),
+        signature_placeholder=_removed(catalogue, facts, ReasonCode.SIGNATURE_NAMES_OWNER),
         footer=below.lines,
         unsubscribe=below.unsubscribe,
         mobile=_is_mobile(facts.marketplace, reader),
@@ -201,12 +203,10 @@ def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cuto
     )
 
 
-def _signature_placeholder(catalogue: Catalogue, facts: Facts) -> str:
-    """Returns the text that replaces a public key or a signature that shows the identity of its owner (R-REW-06)."""
+def _removed(catalogue: Catalogue, facts: Facts, code: ReasonCode) -> str:
+    """Returns the text in the reader's language that replaces what the rewrite removes for this reason (R-REW-08)."""
     say = catalogue(locale_of(facts.marketplace, facts.pair.side(facts.to).party))
-    return text(
-        say, "placeholder.text", {"title": say.gettext(key(ReasonCode.SIGNATURE_NAMES_OWNER, NoticePart.TITLE))}
-    )
+    return text(say, "placeholder.text", {"title": say.gettext(key(code, NoticePart.TITLE))})
 
 
 def locale_of(marketplace: Marketplace, party: Party) -> str:

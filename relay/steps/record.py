@@ -221,13 +221,17 @@ class _TransactionBuilder:
             self.requests.append(request)
 
     async def _notify(self, judgement: Judgement, record: MessageRecord) -> None:
-        """Adds the notice about a verdict, unless the party got the same notice lately."""
-        sent = notice_log.topic(judgement, self.incoming.received_at)
-        if sent is not None:
-            log, digest_s = self.services.store.notice_log, self.services.settings.digest_s
-            if sent in self.told or await notice_log.was_just_told(log, digest_s, sent, judgement):
-                return
-            self.told.append(sent)
+        """Adds the notice about a verdict, unless the party has got notices about all its topics before."""
+        topics = notice_log.topics(judgement, self.incoming.received_at)
+        log, digest_s = self.services.store.notice_log, self.services.settings.digest_s
+        new = [
+            one
+            for one in topics
+            if one not in self.told and not await notice_log.was_told(log, digest_s, one, judgement)
+        ]
+        if topics and not new:
+            return
+        self.told += new
         notice = await notices.about_verdict(self.services, self.reserved, self.incoming, judgement)
         self._add_notice(
             record.id, notice, notices.VERDICT_TYPES[judgement.verdict.action], judgement.verdict.main_reason

@@ -41,7 +41,7 @@ class Settings:
 
     - `owner` is the name of this process in leases.
     - `hostname` is the server's name in trace fields and reports.
-    - `digest_s` is the shortest time between two similar notices to one party.
+    - `digest_s` is the shortest time between two warnings of one kind to one party about one pair.
     - `report_limits` limit the mail to one return path.
     - `stranger_body_s` is the time for which the content of strangers' mail is kept.
     """

@@ -39,7 +39,7 @@ ADDRESSES = {
 }
 MACHINES = {
     "HELO": HELO,
-    "HELO of one label": "desktop-7q2",
+    "HELO of one label": "[desktop-7q2]",
     "client": CLIENT_IP,
     "client, IPv6": "2001:db8::17",
     "received from": "smtp7.private-isp.example",

@@ -323,6 +323,8 @@ class Place(Enum):
     """The name of a notice alone: line, metric, record."""
     CLAIM = auto()
     """The name of the notice about a report that nothing confirms: as NOTICE."""
+    WARNING = auto()
+    """A verdict that lets it pass with a warning: SMTP answer, line, metric, record, notice."""
     AGAIN = auto()
     """Mail that came before: SMTP answer, line, metric, record; no notice."""
 
@@ -363,6 +365,7 @@ PLACES: dict[ReasonCode, Place] = {
     ReasonCode.DELAYED: Place.NOTICE,
     ReasonCode.REPORTED_UNDELIVERABLE: Place.CLAIM,
     ReasonCode.DUPLICATE: Place.AGAIN,
+    ReasonCode.LINK_REMOVED: Place.WARNING,
 }
 
 
@@ -484,17 +487,15 @@ async def test_a_passing_verdicts_word_is_the_same_everywhere(
     assert counted(market, "verdicts", action="relay", reason=code) == 1
 
 
-async def test_a_warnings_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog) -> None:
-    warned = replace(
-        _verdict(Action.RELAY, ReasonCode.ANSWER, notify=True),
-        warnings=(Reason(code=ReasonCode.EXTERNAL_LINK),),
-    )
+@pytest.mark.parametrize("code", [ReasonCode.EXTERNAL_LINK, *of(Place.WARNING)])
+async def test_a_warnings_word_is_the_same_everywhere(market: MarketEnv, log: CapturedLog, code: ReasonCode) -> None:
+    warned = replace(_verdict(Action.RELAY, ReasonCode.ANSWER, notify=True), warnings=(Reason(code=code),))
     reply = await _judged(market, warned)
-    assert "(warning: external_link)" in reply.text
+    assert f"(warning: {code})" in reply.text
     line, kept = await _recorded(market, log, "message_accepted")
-    assert line["warnings"] == ["external_link"]
-    assert '"external_link"' in kept
-    assert counted(market, "verdicts", action="relay", reason="external_link") == 1
+    assert line["warnings"] == [code]
+    assert f'"{code}"' in kept
+    assert counted(market, "verdicts", action="relay", reason=code) == 1
 
 
 async def _settled(market: MarketEnv, code: ReasonCode) -> Settlement:

@@ -6,6 +6,7 @@ from relay.core.model.event import EventType
 from relay.core.model.message import MessageState
 from relay.core.model.optout import OptOut
 from relay.core.model.party import PartyState, Role
+from relay.core.model.policy import Content, Policy
 from relay.core.model.sender import SenderState
 from relay.ports import Delivery
 from tests.support.market_env import BUYER, DOMAIN, MX_IP, SELLER, START, Aligned, MarketEnv, parsed
@@ -79,6 +80,48 @@ async def test_an_opted_out_buyers_seller_gets_one_notice(market: MarketEnv) -> 
     assert BUYER not in notice.content.decode()
     [summary] = await market.store.records.messages()
     assert summary.state is MessageState.RETURNED
+
+
+_OWN_LINK = "How to wash it: https://pottery.example/care"
+
+
+async def test_a_link_to_the_writers_own_site_goes_and_the_writer_is_warned_once_for_a_pair(
+    market: MarketEnv,
+) -> None:  # R-REW-01, R-REW-08
+    for number in range(3):
+        message_id = f"<{number}@pottery.example>"
+        [reply] = await market.send(SELLER, market.buyer_alias, Message_ID=message_id, body=_OWN_LINK)
+        assert "link_removed" in reply.text
+    mails = await market.deliver_due()
+    assert [mail.rcpt_to for mail in mails].count(SELLER) == 1
+    to_buyer = [parsed(mail) for mail in mails if mail.rcpt_to == BUYER]
+    assert len(to_buyer) == 3
+    for mail in to_buyer:
+        assert mail.get_content().startswith("How to wash it: [削除：差出人自身のサイトへのリンク]\r\n")
+        assert "pottery.example" not in mail.as_string()
+
+
+async def test_a_buyer_is_warned_of_a_removed_link_too(market: MarketEnv) -> None:  # R-REW-01
+    body = "My pictures: https://hanako.private.example/bowl"
+    await market.send(BUYER, market.seller_alias, Message_ID="<1@hanako.private.example>", body=body)
+    mails = await market.deliver_due()
+    assert {mail.rcpt_to for mail in mails} == {BUYER, SELLER}
+    assert "hanako.private.example" not in next(m for m in mails if m.rcpt_to == SELLER).content.decode()
+
+
+async def test_a_check_tells_of_a_removed_link_beforehand(market: MarketEnv) -> None:  # R-POL-19, R-REW-01
+    [reply] = await market.send(SELLER, f"check+{market.buyer_alias}", Message_ID="<1@pottery.example>", body=_OWN_LINK)
+    assert "checked" in reply.text
+    [answer] = await market.deliver_due()
+    assert "a link to the domain from which your mail is sent" in " ".join(parsed(answer).get_content().split())
+
+
+async def test_a_site_that_the_policy_allows_stays(market: MarketEnv) -> None:  # R-REW-01, R-POL-08
+    content = Content(allowed_domains=frozenset({"pottery.example"}))
+    await market.set_marketplace(policies=(Policy(content=content),))
+    await market.send(SELLER, market.buyer_alias, Message_ID="<1@pottery.example>", body=_OWN_LINK)
+    [mail] = await market.deliver_due()
+    assert _OWN_LINK in parsed(mail).as_string()
 
 
 async def test_a_marked_subject_passes_the_opt_out(market: MarketEnv) -> None:  # R-POL-04

@@ -154,6 +154,8 @@ class ReasonCode(StrEnum):
     )
     """The message contains an OpenPGP or S/MIME key or signature, which names its owner."""
     EXTERNAL_LINK = "external_link", "R-POL-08", "550 5.7.1", "A link that leads off the marketplace"
+    LINK_REMOVED = "link_removed", "R-REW-01", "550 5.7.1", "A link to the writer's own site is removed"
+    """The link would show the other side the domain from which the writer sends mail."""
     LINKED_LOGO = "linked_logo", "R-POL-08", "550 5.7.1", "A picture that links off the marketplace"
     TRACKING_PIXEL = "tracking_pixel", "R-POL-08", "550 5.7.1", "A picture that tells when it is read"
     CONTACT_DATA = "contact_data", "R-POL-08", "550 5.7.1", "Contact data that lead off the marketplace"

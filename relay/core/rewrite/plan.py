@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from relay.core.mail.edits import Edit
 from relay.core.mail.mime import Part
+
+LINK_REPLACED: Final = "link replaced"
+"""The name of the change that removes a link to a hidden host."""
 
 
 class Cutout(NamedTuple):
@@ -39,7 +42,8 @@ class Plan:
     stay in one thread.
 
     `hidden_hosts` are the HELO name and the client address of this session; hosts that the trace fields name are hidden
-    too. `disguise_domains` maps domains (A-labels) to the alias that replaces every address at that domain.
+    too, except the `shown_domains`. A link to a hidden host is removed, and `link_placeholder` is put in its place.
+    `disguise_domains` maps domains (A-labels) to the alias that replaces every address at that domain.
     `hidden_names` maps real names of the author to the text that is shown instead. These names are always hidden beside
     addresses and in file names, and in running text only if `hide_names_in_text` is true.
 
@@ -67,6 +71,8 @@ class Plan:
     disguise_domains: Mapping[str, str] = field(default_factory=dict)
     hidden_names: Mapping[str, str] = field(default_factory=dict)
     hide_names_in_text: bool = False
+    shown_domains: frozenset[str] = frozenset()
+    link_placeholder: str = "[link removed]"
     cutouts: tuple[Cutout, ...] = ()
     footer: tuple[FooterLine, ...] = ()
     language: str = "en"
@@ -103,6 +109,11 @@ class Rewritten:
     header: bytes
     edits: tuple[Edit[bytes], ...]
     changes: tuple[Change, ...]
+
+    @property
+    def has_removed_link(self) -> bool:
+        """Whether a link was removed because its host must be hidden."""
+        return any(change.what == LINK_REPLACED for change in self.changes)
 
 
 class Draft(NamedTuple):

@@ -1,5 +1,6 @@
 """Scrubs the body of a part without children: searches all readings of its text, and returns edits of the octets."""
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -8,11 +9,12 @@ from relay.core.mail import encodings, readings, textbody
 from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
-from relay.core.rewrite.scrub import cards, embedded, search
+from relay.core.rewrite.scrub import cards, embedded, links, search
 from relay.core.rewrite.scrub.find import HiddenValues
 from relay.core.rewrite.scrub.occurrence import HIDDEN, Occurrence, merged
 
 _ROUNDS: Final = 3
+_ASCII_PLACEHOLDER: Final = "[link removed]"
 _REPORTS: Final = frozenset(
     {
         "message/disposition-notification",
@@ -109,7 +111,7 @@ class _Text:
 
     def _edits_by(self, codec: str, octets: bytes) -> tuple[list[Edit[bytes]], list[Occurrence]]:
         text = encodings.decode_text(octets, codec)
-        hits = self._search(text)
+        hits = self._search(text, codec)
         spans = encodings.octet_spans(octets, codec, text, [(hit.start, hit.end) for hit in hits]) if hits else []
         found = [
             Occurrence(start, end, hit.replacement, hit.kind) for hit, (start, end) in zip(hits, spans, strict=True)
@@ -122,17 +124,31 @@ class _Text:
         if not found:
             return [], []
         text, edits = _after(octets, codec, found)
-        if self._search(text):
+        if self._search(text, codec):
             return self._anew(octets, text, codec), found
         return edits, found
 
-    def _search(self, text: str) -> list[Occurrence]:
+    def _search(self, text: str, codec: str) -> list[Occurrence]:
         hits = search.occurrences(text, self._secrets, self._ways)
         hits += embedded.occurrences(text, self._secrets)
         hits += cards.occurrences(text, self._secrets)
         if self._is_report:
             hits += _machines(text)
-        return merged(hits) if hits else hits
+        if not hits:
+            return hits
+        is_html = self._ways is readings.HTML
+        return links.whole(text, merged(hits), self._link_placeholder(codec, is_html=is_html), is_html=is_html)
+
+    def _link_placeholder(self, codec: str, *, is_html: bool) -> str:
+        """Returns the placeholder of a link in a form that the charset of the text can hold."""
+        placeholder = self._secrets.link_placeholder
+        if is_html:
+            return html.escape(placeholder, quote=False).encode("ascii", "xmlcharrefreplace").decode("ascii")
+        try:
+            placeholder.encode(codec)
+        except UnicodeError:
+            return _ASCII_PLACEHOLDER
+        return placeholder
 
     def _anew(self, octets: bytes, text: str, codec: str) -> list[Edit[bytes]]:
         """Returns one edit that replaces the whole text by the text without hidden values.
@@ -141,7 +157,7 @@ class _Text:
         of its own (UTF-7, HZ), and for an address that appears only after another address around it was removed.
         """
         for _ in range(_ROUNDS):
-            hits = self._search(text)
+            hits = self._search(text, codec)
             if not hits:
                 break
             text = apply_edits(text, hits)

@@ -131,7 +131,7 @@ def _calendar_line(line: _Property, secrets: HiddenValues) -> Iterator[Occurrenc
 
 def _may_name_machine(value: str, secrets: HiddenValues) -> bool:
     host = value.rpartition("@")[2].strip().lower()
-    may_stay = "@" not in value or host == secrets.domain or trace.is_public(host)
+    may_stay = "@" not in value or host == secrets.domain or trace.is_of_calendar(host)
     return not may_stay or bool(secrets.find(value, whole=False))
 
 

@@ -162,7 +162,7 @@ class HiddenValues:
 
     `content_ids` maps old Content-IDs to new Content-IDs, both without brackets. `names` are real names; they are
     hidden in places for names, and in running text only if `names_in_text` is true. `domain` and `key` are used to make
-    new ids for ids that name a machine.
+    new ids for ids that name a machine. `link_placeholder` is the text in place of a link to a hidden host.
     """
 
     addresses: Addresses
@@ -172,6 +172,7 @@ class HiddenValues:
     names_in_text: bool
     domain: str
     key: bytes
+    link_placeholder: str
 
     def find(self, text: str, *, whole: bool = True, label: bool = False) -> list[Occurrence]:
         """Returns the occurrences, sorted and without overlap.

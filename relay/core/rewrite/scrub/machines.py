@@ -25,16 +25,37 @@ _IPV6: Final = re.compile(
 _MAPPED: Final = "ffff:"  # an IPv4 address in the form of an IPv6 address (RFC 4291 §2.5.5.2)
 
 
-class Machines:
-    """Searches texts for machines. `names` are host names and IP addresses in lower case, the longest first."""
+# A subdomain of a hidden host is hidden too, so a dot may stand before a host, but not before an IP address.
+_BEFORE_HOST: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][_-])"
+_LABELS_ABOVE: Final = re.compile(r"(?:[A-Za-z0-9-]++\.)+\Z")
+# A name without a domain is hidden only where programs write the name of a machine, and not in prose.
+_LABEL_PLACE: Final = (
+    r"(?:(?<=[\[<@=])|(?<=//)|(?<=\\\\)"
+    r"|(?<=\bfrom )|(?<=\bby )|(?<=\bhelo )|(?<=\behlo )|(?<=\bhost )|(?<=\bserver ))"
+)
 
-    def __init__(self, names: Sequence[str]) -> None:
+
+class Machines:
+    """Searches texts for machines.
+
+    `names` are host names and IP addresses, and `labels` are host names without a domain. All are in lower case, the
+    longest first.
+    """
+
+    def __init__(self, names: Sequence[str], labels: Sequence[str]) -> None:
         self.names = names
+        self.labels = labels
+        self._all = (*names, *labels)
         self._ips = frozenset(ip for name in names if ":" in name and (ip := _ip(name)))
 
     def find(self, text: str, low: str, *, whole: bool) -> list[Occurrence]:
+        """Returns the occurrences; `low` is the text in lower case.
+
+        With `whole` false, the text is a file name, an id or a boundary: an underscore or a hyphen may stand beside a
+        machine there, and names without a domain count too. No machine is found inside a longer word.
+        """
         hits: list[Occurrence] = []
-        for name in self.names:
+        for name in self._all:
             if name in low:
                 hits += self._named(text, whole=whole)
                 break
@@ -43,15 +64,31 @@ class Machines:
         return hits
 
     def _named(self, text: str, *, whole: bool) -> Iterator[Occurrence]:
-        names = "|".join(map(re.escape, self.names))
-        pattern = rf"{_BEFORE}(?:{names}){_AFTER}" if whole else names
-        return (Occurrence(m.start(), m.end(), HIDDEN, "host") for m in re.finditer(pattern, text, re.IGNORECASE))
+        for match in _pattern(self.names, self.labels, whole=whole).finditer(text):
+            start = match.start()
+            if whole and match["host"] and (above := _LABELS_ABOVE.search(text, max(0, start - 253), start)):
+                start = above.start()
+            yield Occurrence(start, match.end(), HIDDEN, "host")
 
     def _spelt_otherwise(self, text: str) -> Iterator[Occurrence]:
         for match in _IPV6.finditer(text):
             ip = _ip(match[0])
             if ip in self._ips or (ip and ip.ipv4_mapped and str(ip.ipv4_mapped) in self.names):
                 yield Occurrence(match.start(), match.end(), HIDDEN, "host")
+
+
+def _pattern(names: Sequence[str], labels: Sequence[str], *, whole: bool) -> re.Pattern[str]:
+    ips = _any_of([name for name in names if ":" in name or name[-1].isdigit()])
+    hosts = _any_of([name for name in names if not (":" in name or name[-1].isdigit())])
+    if whole:
+        pattern = rf"(?:{_BEFORE}{ips}|{_BEFORE_HOST}(?P<host>{hosts})|{_LABEL_PLACE}{_any_of(labels)}){AFTER}"
+    else:
+        pattern = rf"(?<![A-Za-z0-9])(?:{ips}|(?P<host>{hosts})|{_any_of(labels)})(?![A-Za-z0-9])"
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return f"(?:{'|'.join(map(re.escape, words))})" if words else "(?!)"
 
 
 def _ip(text: str) -> ipaddress.IPv6Address | None:

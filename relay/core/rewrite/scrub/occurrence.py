@@ -11,7 +11,7 @@ HIDDEN: Final = "[hidden]"
 class Occurrence(NamedTuple):
     """A hidden value at `text[start:end]` and its `replacement`.
 
-    `kind` is "content-id", "address", "name" or "host".
+    `kind` is "link", "content-id", "address", "name" or "host".
     """
 
     start: int
@@ -20,13 +20,13 @@ class Occurrence(NamedTuple):
     kind: str
 
 
-_RANK: Final = {"content-id": 0, "address": 1, "name": 2, "host": 3}
+_RANK: Final = {"link": 0, "content-id": 1, "address": 2, "name": 3, "host": 4}
 
 
 def merged(found: Iterable[Occurrence]) -> list[Occurrence]:
     """Returns the occurrences sorted and without overlap.
 
-    If occurrences overlap, the longest is kept. If they are equally long, a Content-ID is kept before an address,
+    If occurrences overlap, the longest is kept. If they are equally long, a link is kept first, then a Content-ID,
     because it must equal the id of its part, then an address, a name and a host.
     """
     return merge_ranges(found, best=lambda each: (each.start - each.end, _RANK[each.kind]))

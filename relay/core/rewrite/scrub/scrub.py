@@ -13,6 +13,7 @@ from relay.core.rewrite.scrub import search, structure, trace
 from relay.core.rewrite.scrub.find import HiddenValues, addresses
 from relay.core.rewrite.scrub.machines import Machines
 from relay.core.rewrite.scrub.names import names
+from relay.core.rewrite.scrub.public_services import is_public
 from relay.core.rewrite.scrub.structure import Place
 from relay.core.rewrite.scrub.tree import Tree
 
@@ -53,12 +54,13 @@ def _secrets(draft: Draft, plan: Plan) -> HiddenValues:
     own = frozenset([plan.domain, *[alias.rpartition("@")[2] for alias in plan.disguise.values()]])
     content_ids = structure.renewed_content_ids(draft.content, draft.root, plan.domain, plan.thread_key)
     # A list entry for the domain of a public provider allows its users to write, but they are not one party.
-    domains = frozenset(
-        [(d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not trace.is_public(d)]
-    )
+    domains = frozenset([(d, alias) for d, alias in plan.disguise_domains.items() if d not in own and not is_public(d)])
     return HiddenValues(
         addresses=addresses(frozenset(plan.disguise.items()), domains),
-        machines=Machines(trace.hosts(draft.content, draft.root, plan.hidden_hosts, content_ids, own)),
+        machines=Machines(
+            *trace.names(draft.content, draft.root, plan.hidden_hosts, content_ids, own, plan.shown_domains)
+        ),
+        link_placeholder=plan.link_placeholder,
         content_ids=content_ids,
         names=names(frozenset(plan.hidden_names.items())),
         names_in_text=plan.hide_names_in_text,

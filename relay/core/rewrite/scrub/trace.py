@@ -1,16 +1,17 @@
 """Lists the machines that a message names: hosts and addresses in Received, Message-ID and similar fields.
 
-The HELO name and the client address of the session are listed too. The bare domain of a public provider is not hidden,
-because it identifies nobody and may stand in prose (R-REW-01).
+The HELO name and the client address of the session are listed too. A public service and the local host identify nobody
+(R-REW-01). A name without a domain counts only if it has a digit or a hyphen, because other names may be words.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import idna
 
 from relay.core.mail.mime import Part
+from relay.core.rewrite.scrub.public_services import is_public
 from relay.core.rewrite.scrub.spellings import spellings
 
 FIELDS: Final = frozenset(
@@ -42,56 +43,88 @@ _HOST_OR_IPV4: Final = re.compile(r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\
 _IPV6: Final = re.compile(r"[0-9a-f:]{3,45}\Z")
 _COLONS: Final = 7
 _LONGEST_HOST: Final = 253  # RFC 1035 §2.3.4
-_LABEL: Final = re.compile(r"(?=.*[a-z])[a-z0-9_-]{4,63}\Z")
-_COMMON: Final = frozenset(
-    """
-    android apple client computer debian default desktop device example friend gateway guest home host hostname iphone
-    ipad laptop linux local localdomain localhost localhost.localdomain macbook mail mailer mailhost mobile mxhost
-    notebook phone relay router sender server smtp test tablet ubuntu unknown user webmail windows workgroup
-    """.split()  # noqa: SIM905 - a table to read, not fifty lines
+# The name of a machine without its domain. A word of letters alone may be a word of the text, so it does not count.
+_LABEL: Final = re.compile(r"(?=.*[a-z])(?=.*[0-9-])[a-z0-9_-]{4,63}\Z")
+_NOBODY: Final = re.compile(
+    r"(?:localhost|.*\.localhost|localhost\.localdomain|127\..*|0\.0\.0\.0|::1?|::ffff:127\..*)\Z"
 )
-_HELO: Final = re.compile(rb"\bfrom[ \t\r\n]+([A-Za-z0-9_-]{4,63})(?=[ \t\r\n;])|helo=([A-Za-z0-9_-]{4,63})")
+_HELO: Final = re.compile(
+    rb"\bfrom[ \t\r\n]+([A-Za-z0-9_-]{4,63})(?=[ \t\r\n;])|helo=([A-Za-z0-9_-]{4,63})(?![A-Za-z0-9_.-])"
+)
+# Words of a trace field that are no hosts, though they have dots: names of properties, ids of servers, versions of
+# programs, and the parts of addresses before the at sign.
+_NO_HOST: Final = re.compile(
+    rb"""
+    [a-z]++\.[a-z-]++ =
+    | \b id [ \t\r\n]++ [^\s;]++
+    | \( (?: Postfix | Exim | Sendmail | Haraka | qmail | envelope-from ) [^()]*+ \)
+    | [a-z0-9.!#$%&'*+/=?^_`{|}~-]++ @
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# The right side of an id that is the name of a file, such as "logo@page.png".
+_FILE: Final = re.compile(r".*\.(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|svg|webp|zip|eml|html?|xml|ics|vcf)\Z")
 _MESSAGE_IDS: Final = 50
 _CALENDARS: Final = frozenset({"google.com", "calendar.google.com", "yahoo.com", "apple.com"})
-_PUBLIC: Final = frozenset(
+
+
+class MachineNames(NamedTuple):
+    """The names of machines in a message, in lower case, the longest first.
+
+    `hosts` are full host names and IP addresses. `labels` are names without a domain, which identify a machine only in
+    places for such names.
     """
-    126.com 163.com aol.com au.com biglobe.ne.jp docomo.ne.jp excite.co.jp ezweb.ne.jp fastmail.com gmail.com gmx.com
-    gmx.de gmx.net goo.jp googlemail.com hotmail.co.jp hotmail.com i.softbank.jp icloud.com live.com live.jp mac.com
-    mail.com mail.ru me.com msn.com naver.com nifty.com ocn.ne.jp outlook.com outlook.jp pm.me proton.me protonmail.com
-    qq.com so-net.ne.jp softbank.ne.jp t-online.de uqmobile.jp web.de yahoo.co.jp yahoo.co.uk yahoo.com yahoo.fr
-    yandex.com yandex.ru ybb.ne.jp ymail.com ymobile.ne.jp zoho.com
-    """.split()  # noqa: SIM905 - a table to read, not fifty lines
-)
+
+    hosts: tuple[str, ...]
+    labels: tuple[str, ...]
 
 
-def hosts(
-    content: bytes, root: Part, hidden: Iterable[str], content_ids: Iterable[str], own: frozenset[str]
-) -> tuple[str, ...]:
-    """Returns the host names and IP addresses to hide, in lower case, the longest first.
+def names(
+    content: bytes,
+    root: Part,
+    hidden: Iterable[str],
+    content_ids: Iterable[str],
+    own: frozenset[str],
+    shown: frozenset[str] = frozenset(),
+) -> MachineNames:
+    """Returns the names of the machines to hide.
 
     They come from the message, from `content_ids`, and from `hidden`, the hosts of the session. Messages inside the
-    message are searched too, because the writer usually wrote these messages too. Names at the `own` domains belong to
-    the relay and are left out.
+    message are searched too, because the writer usually wrote these messages too. Left out are the names at the `own`
+    domains, which belong to the relay, and the `shown` domains, which the marketplace allows.
     """
-    told = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
-    values = [(field.name, content[field.value_start : field.end]) for field in told]
+    telling = [field for part in root.walk() for field in part.fields if field.name in _TELLING]
+    values = [(field.name, content[field.value_start : field.end]) for field in telling]
     trace = b" ".join([value for name, value in values if name in FIELDS])[:_TRACE_BYTES]
-    # The right side of an id may be anything (RFC 5322 §3.6.4).
+    # The right side of an id may be anything (RFC 5322 §3.6.4). An id without an at sign names no machine.
     ids = [value for name, value in values if name == "message-id"][:_MESSAGE_IDS]
-    right_sides = [each.rpartition(b"@")[2] for each in (*ids, *(i.encode("latin-1") for i in content_ids))]
+    split_ids = [each.rpartition(b"@")[1:] for each in (*ids, *(i.encode("latin-1") for i in content_ids))]
+    right_sides = [right for sign, right in split_ids if sign]
     clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
-    found = {_bare(name) for name in (*clients, *_names(trace), *_names(b" ".join(right_sides))) if _is_full(name)}
-    found.update(name for name in single if _is_machine_label(name))
+    of_ids = [name for name in _words(b" ".join(right_sides)) if not _FILE.match(name)]
+    listed = (*clients, *_words(_NO_HOST.sub(b" ", trace) if trace else trace), *of_ids)
+    found = {_bare(name) for name in listed if _is_full(name)}
     below_own = tuple([f".{domain}" for domain in own])
-    foreign = {name for name in found - _PUBLIC - own if not name.endswith(below_own)}
+    foreign = {
+        name
+        for name in found - own - shown
+        if not is_public(name)
+        and not _NOBODY.match(name)
+        and not name.endswith(below_own)
+        and name.removeprefix("www.") not in shown
+    }
     foreign.update(name for host in tuple(foreign) if "xn--" in host for name in _as_people_see(host))
-    return tuple(sorted(foreign, key=lambda n: (-len(n), n)))
+    return MachineNames(_longest_first(foreign), _longest_first({name for name in single if _LABEL.match(name)}))
 
 
-def is_public(host: str) -> bool:
-    """Returns whether so many people use the host that it identifies nobody."""
-    return host in _PUBLIC or host in _CALENDARS
+def _longest_first(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(found, key=lambda name: (-len(name), name)))
+
+
+def is_of_calendar(host: str) -> bool:
+    """Returns whether the host names a public service in the id of an event, so that the id may stay as it is."""
+    return host in _CALENDARS or is_public(host)
 
 
 def _as_people_see(host: str) -> tuple[str, ...]:
@@ -110,15 +143,7 @@ def _is_full(name: str) -> bool:
     return "." in name or ":" in name
 
 
-def _is_machine_label(name: str) -> bool:
-    """Returns whether the name is the name of a machine without a domain, and not a common word.
-
-    Desktop machines give such names in HELO.
-    """
-    return bool(_LABEL.match(name)) and name not in _COMMON
-
-
-def _names(text: bytes) -> Iterator[str]:
+def _words(text: bytes) -> Iterator[str]:
     for octets in set(text.translate(_TO_WORDS).split()):
         if b":" in octets:
             pattern = _IPV6 if b"::" in octets or octets.count(b":") >= _COLONS else None

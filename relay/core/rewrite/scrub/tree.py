@@ -26,6 +26,7 @@ from relay.core.rewrite.scrub.structure import Place
 _WHY: Final = {
     "address": "a party's mailbox",
     "host": "names a machine of the writer's",
+    "link": "leads to a machine or a domain of the writer's",
     "content-id": "may name a machine of the writer's",
     "name": "the writer's real name",
 }
