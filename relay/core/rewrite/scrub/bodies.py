@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from relay.core.mail import encodings, readings, textbody
+from relay.core.mail import charsets, encodings, readings, textbody
 from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.edits import Edit, apply_edits
 from relay.core.mail.mime import Part
@@ -87,6 +87,7 @@ class _Text:
 
     def __init__(self, part: Part, kind: BodyKind, secrets: HiddenValues) -> None:
         self._secrets = secrets
+        self._is_7bit = part.encoding == "7bit"
         self._charset, self._near = part.params.get("charset", ""), part.hint.charset
         self._is_report = part.content_type in _REPORTS
         self._ways = readings.PLAIN
@@ -140,12 +141,13 @@ class _Text:
         return links.whole(text, merged(hits), self._link_placeholder(codec, is_html=is_html), is_html=is_html)
 
     def _link_placeholder(self, codec: str, *, is_html: bool) -> str:
-        """Returns the placeholder of a link in a form that the charset of the text can hold."""
+        """Returns the placeholder of a link in a form that the charset and the encoding of the text can hold."""
         placeholder = self._secrets.link_placeholder
         if is_html:
             return html.escape(placeholder, quote=False).encode("ascii", "xmlcharrefreplace").decode("ascii")
+        is_ascii = not charsets.codec_of(self._charset) or (self._is_7bit and not codec.startswith("iso2022"))
         try:
-            placeholder.encode(codec)
+            placeholder.encode("ascii" if is_ascii else codec)
         except UnicodeError:
             return _ASCII_PLACEHOLDER
         return placeholder

@@ -81,7 +81,7 @@ def _pattern(names: Sequence[str], labels: Sequence[str], *, whole: bool) -> re.
     ips = _any_of([name for name in names if ":" in name or name[-1].isdigit()])
     hosts = _any_of([name for name in names if not (":" in name or name[-1].isdigit())])
     if whole:
-        pattern = rf"(?:{_BEFORE}{ips}|{_BEFORE_HOST}(?P<host>{hosts})|{_LABEL_PLACE}{_any_of(labels)}){AFTER}"
+        pattern = rf"(?:{_BEFORE}{ips}|{_BEFORE_HOST}(?P<host>{hosts})|{_LABEL_PLACE}{_any_of(labels)}){_AFTER}"
     else:
         pattern = rf"(?<![A-Za-z0-9])(?:{ips}|(?P<host>{hosts})|{_any_of(labels)})(?![A-Za-z0-9])"
     return re.compile(pattern, re.IGNORECASE)
