@@ -142,6 +142,8 @@ class Bypass:
         "Additional information required",
         "追加の情報が必要です",
         "追加情報が必要です",
+        "追加の情報が必要",
+        "追加情報が必要",
     )
     critical_kinds: frozenset[Kind] = frozenset(
         {

@@ -14,7 +14,7 @@ from relay.core.policy.content.phrases import Phrase
 
 _NETWORKS: Final = (
     "LINE|ライン|友だち|友達|whats ?app|ワッツアップ|telegram|テレグラム|we ?chat|微信|ウィーチャット|kakao|カカオ|skype|スカイプ|instagram|インスタ"
-    "|twitter|ツイッター|facebook|フェイスブック|messenger|discord|ディスコード|viber|tiktok|snapchat"
+    "|ダイレクトメッセージ|(^|[^a-z])dm([^a-z]|$)|twitter|ツイッター|facebook|フェイスブック|messenger|discord|ディスコード|viber|tiktok|snapchat"
 )
 _DIGIT: Final = "[0-9〇零一二三四五六七八九]"
 

@@ -24,7 +24,7 @@ _ADDRESS: Final = re.compile(
 )
 _NAME: Final = re.compile(
     r"(?<![A-Za-z])LINE(?![A-Za-z])|(?<![ァ-ヴー])ライン(?![ァ-ヴー])|"
-    r"(?i:line(?= ?id\b)|whats ?app|ワッツアップ|telegram|テレグラム|we ?chat|微信|ウィーチャット|kakao ?(?:talk)?|カカオ(?:トーク)?|skype|スカイプ"
+    r"(?i:(?<![A-Za-z])line(?= ?id\b)|whats ?app|ワッツアップ|telegram|テレグラム|we ?chat|微信|ウィーチャット|kakao ?(?:talk)?|カカオ(?:トーク)?|skype|スカイプ"
     r"|instagram|インスタ(?:グラム)?|twitter|ツイッター|facebook|フェイスブック|messenger|discord|ディスコード|viber|tiktok|snapchat)"
 )
 _AFTER: Final = re.compile(
@@ -46,6 +46,13 @@ _OWN: Final = re.compile(r"(?:our|my)\s\Z", re.IGNORECASE)
 _OWN_AFTER: Final = re.compile(r"\s?(?:id|account|handle|number|is|page|:)", re.IGNORECASE)
 _FRIENDS: Final = re.compile(r"(?:友だち|友達|ともだち)(?:登録|追加)")
 
+_HANDLE: Final = re.compile(
+    r"(?<![A-Za-z])(?:DM|ダイレクトメッセージ)(?![A-Za-z])[^@\n]{0,20}@[A-Za-z0-9_.]{3,40}"
+    r"|@[A-Za-z0-9_.]{3,40}\s?(?:に|へ|まで|の)\s?(?:DM|ダイレクトメッセージ)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+"""The name of an account beside a request to write there, whatever the network is."""
+
 _AT: Final = re.compile(
     r"アットマーク|アット|あっと|[(\[{<]\s?(?:at|アット|@)\s?[)\]}>]|(?<=[A-Za-z0-9]) at (?=[A-Za-z0-9])|(?<=\s)@(?=\s)|@",
     re.IGNORECASE,
@@ -63,7 +70,7 @@ _PROVIDER: Final = re.compile(
 )
 _HIDDEN_DOT: Final = re.compile(
     r"(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63}+(?:\s?[(\[{<]\s?(?:dot|ドット|\.)\s?[)\]}>]\s?|\s?ドット\s?)(?:com|net|org|jp|co|info|biz|shop|コム|ネット)(?![A-Za-z])"
-    r"|(?<![A-Za-z0-9.-])[A-Za-z0-9-]{2,63}+ dot (?:com|co dot jp|co dot uk|jp|org)(?![A-Za-z])",
+    r"|(?<![A-Za-z0-9.-])(?!(?:the|a|an|any|this|that|every|old|new|your|our|my|big|is|was) )[A-Za-z0-9-]{2,63}+ dot (?:com|co dot jp|co dot uk|jp|org)(?![A-Za-z])",
     re.IGNORECASE,
 )
 
@@ -104,6 +111,8 @@ def accounts(text: str) -> Iterator[Hit]:
             yield Hit(ReasonCode.CONTACT_DATA, start, after.end(), "account")
         elif before and (not _OWN.search(before[0]) or _OWN_AFTER.match(text, end)):
             yield Hit(ReasonCode.CONTACT_DATA, start - len(window) + before.start(), end, "account")
+    for match in itertools.islice(_HANDLE.finditer(text), _MOST):
+        yield Hit(ReasonCode.CONTACT_DATA, *match.span(), "account")
     for match in itertools.islice(_FRIENDS.finditer(text), _MOST):
         yield Hit(ReasonCode.CONTACT_DATA, *match.span(), "account")
 
@@ -129,5 +138,7 @@ def _is_spelt_out(sign: str, local: str, domain: re.Match[str]) -> bool:
         return False
     is_plain = bool(_PLAIN_DOTS.match(domain[2]))
     if sign == "@":  # a plain address is no disguise
-        return not is_plain or local[-1].isspace() or domain[0][0].isspace()
+        # A word before "@provider.example", as in "a free address @yahoo.fr", is no name of a mailbox.
+        is_apart = local[-1].isspace() and (domain[0][0].isspace() or not local.strip().isalpha())
+        return not is_plain or is_apart or (domain[0][0].isspace() and not local[-1].isspace())
     return not is_plain or sign.lower() != " at "

@@ -44,13 +44,13 @@ _NOT_FIGURES: Final = re.compile(r"[^0-9]+")
 
 _LABEL: Final = re.compile(
     r"(?:伝票|追跡|問い?合わ?せ(?:伝票)?番号|送り状|荷物|配送番号|注文|受注|型番|品番|商品コード|管理番号|登録番号|口座|会員番号|製造番号|シリアル|"
-    r"tracking|waybill|shipment|consignment|parcel|order|invoice|receipt|serial|model|item|part|sku|jan|ean|upc|isbn|asin|lot|ref(?:erence)?|account|customs)"
-    r"(?:番号|コード|ナンバー|no|number|id|code|nr|is|was|#|の?は|は|が)?[\s.:：=＝#№（(「\[は番号is]{0,12}\Z",
+    r"tracking|waybill|shipment|consignment|parcel|order|invoice|receipt|serial|model|item|part|sku|jan|ean|upc|isbn(?:-1[03])?|asin|lot|rev(?:ision)?|ref(?:erence)?|account|customs)"
+    r"\s?(?:番号|コード|ナンバー|no|number|id|code|nr|is|was|#|の?は|は|が)?[\s.:：=＝#№（(「\[は番号is]{0,12}\Z",
     re.IGNORECASE,
 )
 _MOBILE: Final = re.compile(r"0[5789]0[-\s.]?[0-9]{4}[-\s.]?[0-9]{4}\Z")
 _DATE: Final = re.compile(
-    r"(?:19|20)[0-9]{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12][0-9]|3[01])|(?:0?[1-9]|[12][0-9]|3[01])[-/.](?:0?[1-9]|[12][0-9]|3[01])[-/.](?:19|20)[0-9]{2}"
+    r"(?<![0-9])(?:(?:19|20)[0-9]{2}[-/.](?:0?[1-9]|1[0-2])[-/.](?:0?[1-9]|[12][0-9]|3[01])|(?:0?[1-9]|[12][0-9]|3[01])[-/.](?:0?[1-9]|[12][0-9]|3[01])[-/.](?:19|20)[0-9]{2})(?![0-9])"
 )
 _MONEY_BEFORE: Final = re.compile(r"(?:[¥￥$€£]|JPY|USD|EUR|円)\s?\Z", re.IGNORECASE)
 _MONEY_AFTER: Final = re.compile(r"\s?(?:円|yen\b|jpy\b|usd\b|ドル|ユーロ|個|枚|mm|cm|kg)", re.IGNORECASE)
@@ -58,6 +58,11 @@ _CALL: Final = re.compile(
     r"(?:call|phone|tel|mobile|cell|text|ring|dial|電話|携帯|ＴＥＬ|℡)[^\n]{0,20}\Z", re.IGNORECASE
 )
 _CALL_ME: Final = re.compile(r"\b(?:call|ring|dial) (?:me|us)\b|お電話", re.IGNORECASE)
+_CALL_THERE: Final = re.compile(
+    r"[\s)）」]{0,2}(?:まで|へ|に)[\s、]?(?:どうぞ|お?電話|ご?連絡|お?問い?合わ?せ|ショートメール|SMS|お掛け|おかけ)"
+)
+_LINK: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"「」（）、。]*\Z", re.IGNORECASE)
+"""A link that reaches up to a number: the number is a part of the link."""
 _AMERICAN: Final = re.compile(r"\(?[2-9][0-9]{2}\)?[-.\s]{1,2}[2-9][0-9]{2}[-.\s][0-9]{4}\Z")
 _CARRIERS: Final = re.compile(
     r"ヤマト|クロネコ|佐川|日本郵便|郵便局|ゆうパック|西濃|福山通運|yamato|sagawa|japan post|dhl|fedex|\bups\b",
@@ -113,12 +118,17 @@ def _is_something_else(text: str, start: int, end: int, number: str) -> bool:
     before = text[max(0, start - 40) : start]
     if _MONEY_BEFORE.search(before) or _MONEY_AFTER.match(text, end):
         return True
-    if _DATE.match(number):
+    if _DATE.search(number) or before.endswith(":") or _LINK.search(text, max(0, start - 300), start):
         return True
-    if _LABEL.search(before) and not _MOBILE.match(number) and not _CALL_ME.search(before):
+    if _LABEL.search(before) and not _MOBILE.match(number) and not _is_to_be_called(before, text, end):
         return True
     line = text[max(0, text.rfind("\n", 0, start), start - 60) : end + 20]
     return bool(_FREE.match(number) and _CARRIERS.search(line))
+
+
+def _is_to_be_called(before: str, text: str, end: int) -> bool:
+    """Returns whether the words around a number ask people to call it, whatever its label says."""
+    return bool(_CALL_ME.search(before) or _CALL_THERE.match(text, end))
 
 
 def _dialled(text: str, start: int, number: str, figures: str) -> tuple[str, str | None]:

@@ -16,8 +16,12 @@ class Phrase(NamedTuple):
 PROMOTION: Final = (
     # an invitation to other goods or another place
     Phrase(
-        r"(visit|check out|browse|come (and )?see|take a look at|have a look at) (at )?(our|my) (online |web |e-?bay |other )?(shop|store|website|site|page|catalog(ue)?|collection|items|products|listings)",
+        r"(visit|check out|browse|come (and )?see|take a look at|have a look at) (at )?(our|my) (online |web |e-?bay |other )?(shop|store|catalog(ue)?|collection|items|products|listings)",
         1.0,
+    ),
+    Phrase(
+        r"(visit|check out|browse|take a look at|have a look at) (at )?(our|my) (online |web |other )?(website|site|page)",
+        0.6,
     ),
     Phrase(r"our (own )?(online (shop|store)|web ?(shop|store))", 0.6),
     Phrase(r"(our|my) (other|new|latest) (items|products|goods|listings|collection|arrivals)", 0.6),
