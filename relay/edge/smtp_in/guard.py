@@ -128,7 +128,25 @@ class Guard:
         guesses = self._counters.add("unknown_client", client_key(client), window_s)
         return self.limits.unknown_recipient_delay_s if guesses > 1 else 0
 
+    def accepted(self, client: Address) -> None:
+        """Notes that mail of the client was accepted, so that its network is not cut off in the next window."""
+        window_s, key = self.limits.unknown_recipients_window_s, network_key(client)
+        if not self._counters.count("accepted", key, window_s):
+            # The note lasts for a second window, because further mail in the first one does not renew it.
+            self._counters.add("accepted", key, 2 * window_s)
+
     def is_cut_off(self, client: Address) -> bool:
+        """Returns whether the client has no access now, because of its wrong recipients or those of its network.
+
+        A network from which mail was accepted in the time window always has access, because it may be that of a mail
+        provider, whose users must not suffer for one of them.
+        """
+        window_s = self.limits.unknown_recipients_window_s
+        return self.guesses_too_often(client) and not self._counters.count(
+            "accepted", network_key(client), 2 * window_s
+        )
+
+    def guesses_too_often(self, client: Address) -> bool:
         """Returns whether the client or its network has tried too many wrong recipients."""
         if self.clients.is_free(client):
             return False

@@ -115,17 +115,23 @@ class Transaction(Connection):
         if reply.is_positive:
             self.envelope.rcpt_tos.append(address)
         elif reply.enhanced == "5.1.1":
-            await self._slow_down_guessing()
+            await self._slow_down_guessing(reply)
         self.say(reply)
 
-    async def _slow_down_guessing(self) -> None:
-        """Delays the answer to a client that guesses recipients. Raises Hangup after too many guesses (R-IN-10)."""
+    async def _slow_down_guessing(self, reply: Reply) -> None:
+        """Delays the answer to a client that guesses recipients (R-IN-10).
+
+        After too many guesses it raises Hangup; or ProtocolFault with the answer, so that each guess counts as an error
+        of the session, if the client may be the server of a mail provider.
+        """
         guard = self._context.guard
         self._context.observer.count("smtp_in_unknown_recipients", port=self._context.listener.kind)
         delay_s = guard.unknown_recipient(self._client)
         if guard.is_cut_off(self._client):
             raise Hangup("unknown_recipients", "421 4.7.0 too many unknown recipients, try again later")
         await self._delay(delay_s)
+        if guard.guesses_too_often(self._client):
+            raise ProtocolFault(reply.code, reply.enhanced, reply.text, reason="unknown_recipients")
 
     async def data(self, argument: str) -> None:
         grammar.no_argument(argument)
@@ -147,6 +153,8 @@ class Transaction(Connection):
             else:
                 self._context.count_refusal(refused.reason)
         self._set_rset_state()
+        if any(reply.is_positive for reply in replies):
+            self._context.guard.accepted(self._client)
         for reply in replies if self._context.listener.kind == "lmtp" else [fold(replies)]:
             self._context.observer.count(
                 "smtp_in_answers", port=self._context.listener.kind, code=f"{reply.code // 100}xx"

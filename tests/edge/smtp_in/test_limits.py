@@ -249,6 +249,37 @@ class TestDictionaryAttack:
         assert [last_word(f"192.0.2.{host}") for host in range(1, 6)] == ["221", "221", "221", "421", "421"]
         assert last_word("192.0.3.1") == "221"
 
+    @pytest.mark.parametrize("sender", ["192.0.2.1", "192.0.2.2"], ids=["the host", "another host of its network"])
+    def test_one_user_of_a_provider_does_not_cut_off_the_others(self, env: SmtpInEnv, sender: str) -> None:
+        limits = SmtpLimits(
+            unknown_recipients_per_client=3,
+            unknown_recipient_delay_s=0,
+            unknown_recipients_window_s=60,
+            errors_per_session=3,
+        )
+        networks = Networks(front_hosts=("127.0.0.1",))
+        port = env.open(limits=limits, networks=networks, proxy_protocol=True)
+
+        def replies(client_ip: str, *lines: str) -> list[str]:
+            with Dialogue(port, preface=f"PROXY TCP4 {client_ip} 127.0.0.1 9 25\r\n".encode()) as client:
+                client.say(*lines, "QUIT")
+                return [line[:9] for line in client.rest()]
+
+        mail = (*ENVELOPE, ".")
+        for _ in range(3):  # the window of the accepted mail is a moving one
+            assert replies(sender, *mail)[-2] == "250 2.0.0"
+            env.clock.forward(50)
+            for _ in range(5):
+                assert replies("192.0.2.1", *ENVELOPE[:2], self.GUESSES[0])[-2:] == ["550 5.1.1", "221 2.0.0"]
+        assert replies("192.0.2.1", *mail)[-2] == "250 2.0.0"
+        guesses = replies("192.0.2.1", *ENVELOPE[:2], *self.GUESSES)
+        assert guesses[-4:] == ["550 5.1.1"] * 3 + ["421 4.7.0"]
+        assert replies("192.0.3.1", *ENVELOPE[:2], *self.GUESSES)[-1] == "421 4.7.0"
+        assert replies("192.0.3.1") == ["421 4.7.0"]
+        env.clock.forward(121)
+        assert replies("192.0.2.1", *ENVELOPE[:2], *self.GUESSES)[-1] == "421 4.7.0"
+        assert replies("192.0.2.1") == ["421 4.7.0"]
+
 
 class TestGuard:
     CLIENT = ipaddress.ip_address("2001:db8::1")
