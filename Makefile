@@ -95,8 +95,10 @@ soak: $(VENV)/installed-dev peers
 	$(BIN)/python -m pytest -m soak --override-ini timeout=5400
 
 FUZZ_S ?= 60
-fuzz: $(VENV)/installed-dev # FUZZ_S: seconds for each target
+fuzz: $(VENV)/installed-dev peers # FUZZ_S: seconds for each target
 	$(BIN)/python -m tests.fuzz $(FUZZ_S)
+	RELAY_FIRST=$$(date +%s) RELAY_MAILS=$$((20 * $(FUZZ_S))) $(BIN)/python -m pytest -m more \
+		tests/core/test_readers_agree.py
 
 clean:
-	rm -rf $(VENV) var build *.egg-info
+	rm -rf $(VENV) var build *.egg-info tests/support/readers/node_modules

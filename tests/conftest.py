@@ -17,6 +17,7 @@ _PROGRAMS = {
     "postgresql": "/usr/lib/postgresql",
     "dovecot": "/usr/sbin/dovecot",
     "clamd": "/usr/sbin/clamd",
+    "mail readers": "tests/support/readers/node_modules",
 }
 _ON_REQUEST = ("more", "soak")
 

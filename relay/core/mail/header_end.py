@@ -23,6 +23,9 @@ _KNOWN: Final = re.compile(
 )
 
 
+_BASE64_LINE: Final = re.compile(rb"[A-Za-z0-9+/]{4,}={0,2}[ \t]*(?:\r\n|\Z)")
+
+
 class HeaderField(NamedTuple):
     """One header field, as byte offsets in the content of the message.
 
@@ -56,6 +59,14 @@ def first_body_line(content: bytes, fields: Sequence[HeaderField], boundary: byt
                 raise ValueError
             last_known = index
     return next((index for index in range(last_known + 1, end) if not fields[index].name), None)
+
+
+def first_base64_line(content: bytes, fields: Sequence[HeaderField], start: int) -> int | None:
+    """Returns the index of the first line of base64 from `start` on, None if there is no such line.
+
+    It begins a body in base64. A line of words before it would make the body unreadable, so it is left out.
+    """
+    return next((at for at in range(start, len(fields)) if _BASE64_LINE.match(content, fields[at].start)), None)
 
 
 def without_blank_end(content: bytes, field: HeaderField) -> HeaderField:

@@ -270,6 +270,9 @@ class _Splitter:
             at = header_end.first_body_line(self._content, fields, line)
         except ValueError as error:
             raise MimeError(f"it cannot be decided where the header of {place(path)} ends") from error
+        encoding = first.get("content-transfer-encoding")
+        if at is not None and not line and encoding in fields[:at] and self._encoding(encoding) == "base64":
+            at = header_end.first_base64_line(self._content, fields, at)
         if at is None:
             return fields, body
         start = fields[at].start

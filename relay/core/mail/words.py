@@ -148,10 +148,10 @@ def are_disputed(raw: bytes) -> bool:
     """Returns whether two mail programs may read this unfolded Content-Type or Content-Disposition value differently.
 
     This is so if its boundary or charset is given twice or in the form of RFC 2231, which some programs do not know, if
-    the value contains a comment, or if a file name has encoded words in sections.
+    the value contains a comment, if a file name has encoded words in sections, or if the value is not ASCII.
     """
     low = raw.lower()
-    if b"*" in low and (b"=?" in low or b"%3d%3f" in low):
+    if not raw.isascii() or (b"*" in low and (b"=?" in low or b"%3d%3f" in low)):
         return True
     if b"(" not in low and b"*" not in low and max(map(low.count, _STRUCTURAL)) < 2:
         return False

@@ -25,7 +25,12 @@ def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PAS
     """Returns the mail that the other side gets. `content` is the mail as received, and `root` its parsed parts."""
     if repair.is_due(content, root):
         mended = repair.apply(content, root)
-        return _composed(mended, root, rewrite(mended.content, mended.root, plan, passes))
+        return _composed(mended, root, _cut(mended.content, mended.root, plan, passes))
+    return _cut(content, root, plan, passes)
+
+
+def _cut(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> Rewritten:
+    """Returns the result for a message with headers that need no repair."""
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)

@@ -100,7 +100,7 @@ class Tree:
         if field.name in ("content-type", "content-disposition"):
             return words.are_disputed(mime.raw_value(self._content, field))
         if field.name == "content-transfer-encoding":
-            return mime.raw_value(self._content, field).lower() != _encoding(part)
+            return not _says(self._content[field.value_start : field.end], _encoding(part))
         return False
 
     def _part_field(self, part: Part, field: HeaderField, boundary: str | None) -> None:
@@ -121,8 +121,7 @@ class Tree:
         if name == "content-type":
             return self._content_type(raw, part, boundary)
         if name == "content-transfer-encoding":
-            is_said = words.unfold(raw).lower() == _encoding(part)
-            return (raw if is_said else b" " + _encoding(part) + b"\r\n"), []
+            return (raw if _says(raw, _encoding(part)) else b" " + _encoding(part) + b"\r\n"), []
         if name == "content-disposition":
             known = words.parameters(words.unfold(raw), part.hint.charset)
             shown = part.disposition if part.disposition in _DISPOSITIONS else "attachment"  # RFC 2183 §2.8
@@ -260,3 +259,8 @@ def _encoding(part: Part) -> bytes:
     It is "8bit" if the encoding of the part is not a token (RFC 2045 §6.4).
     """
     return part.encoding.encode("ascii") if words.is_token(part.encoding) else b"8bit"
+
+
+def _says(raw: bytes, encoding: bytes) -> bool:
+    """Returns whether a raw value is the encoding alone: some programs do not know one with white space behind it."""
+    return raw.removesuffix(b"\r\n").lstrip(b" \t").lower() == encoding
