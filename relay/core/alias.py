@@ -17,8 +17,8 @@ _CHECK_CHARS: Final = 3
 LENGTH: Final = _RANDOM_CHARS + _CHECK_CHARS
 ENTROPY_BYTES: Final = 9
 _GRAMMAR: Final = re.compile(rf"[a-z2-7]{{{LENGTH}}}\Z")
-
-
+_PLAIN_TAG: Final = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\Z")
+_LONGEST_LOCAL_PART: Final = 64
 _CHECK: Final = "check"
 
 
@@ -67,6 +67,19 @@ def untag(local_part: str) -> Tagged:
     if alias.lower() == _CHECK and tag:
         return untag(tag)._replace(check=True)
     return Tagged(alias.lower(), tag)
+
+
+def tagged(address: str, tag: str) -> str | None:
+    """Returns the alias `address` with a tag, or None if some mail programs could not write to the result.
+
+    A `#` before the tag is left out, because it has another meaning in links. The local part has at most 64 characters
+    (RFC 5321 §4.5.3.1.1).
+    """
+    local_part, _, domain = address.partition("@")
+    tag = tag.lstrip("#")
+    if not _PLAIN_TAG.match(tag) or len(local_part) + 1 + len(tag) > _LONGEST_LOCAL_PART:
+        return None
+    return f"{local_part}+{tag}@{domain}"
 
 
 def pseudonym(seller_id: str, buyer_id: str, key: bytes) -> str:

@@ -15,6 +15,7 @@ from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.edits import Edit
 from relay.core.mail.layers import FLOWED, Layer, is_disguise
 from relay.core.mail.mime import Part
+from relay.core.mail.quotes import COPIED_HEADER, QUOTED_LINES, blockquotes
 from relay.core.mail.readings import SHOWN, SHOWN_HTML, Reading
 from relay.core.policy import kinds
 from relay.core.policy.case import Case
@@ -36,26 +37,6 @@ _LOOK_ALIKES: Final = dict(
     )
 )
 _LOOK_ALIKE: Final = re.compile(f"[{''.join(_LOOK_ALIKES)}]")
-_BLOCKQUOTE: Final = re.compile(r"<(/?)blockquote\b[^>]*+>", re.IGNORECASE)
-_QUOTED_LINES: Final = re.compile(
-    r"^[ \t\u3000]*+[>＞|｜][^\n]*+\n?"
-    r"|^[ \t]*+-{3,}+ ?(?:Original Message|Forwarded message|元のメッセージ|転送メッセージ)\b[\s\S]*",
-    re.MULTILINE | re.IGNORECASE,
-)
-
-
-_QUOTES: Final = Layer(_QUOTED_LINES, lambda _: "", lambda _: True)
-_UNMARKED: Final = Layer(
-    re.compile(
-        r"^[ \t]*+(?:From|差出人|送信者) ?:[^\n]*+\n"
-        r"[ \t]*+(?:Sent|Date|To|Cc|Subject|送信日時|日時|宛先|件名) ?:[\s\S]*"
-        r"|^-- ?\r?\n[\s\S]*",
-        re.MULTILINE | re.IGNORECASE,
-    ),
-    lambda _: "",
-    lambda text: "\n" in text,
-)
-"""Removes a quote that begins with its own header, and the text after the mark of a signature (RFC 3676 §4.3)."""
 _JAPANESE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _WRAPPED_CHARS: Final = 30
 """The least characters of a Japanese line that a mail program, and not the writer, may have ended."""
@@ -155,12 +136,12 @@ class Text:
     def newly_written(self) -> NewlyWritten:
         """Returns the newly written part of the view. Quotes are left out in any mail, even if it is no answer."""
         text = self
-        if self.is_html and not self.quoted and (quotes := _blockquotes(self.source)):
+        if self.is_html and not self.quoted and (quotes := blockquotes(self.source)):
             text = Text(self.part, self.source, quoted=quotes, is_html=True)
             text.through(*SHOWN_HTML)
             text.fold()
         reading = Reading(text.view)
-        for layer in (_QUOTES, _UNMARKED, _LINE_ENDS):
+        for layer in (QUOTED_LINES, COPIED_HEADER, _LINE_ENDS):
             reading.through(layer)
         return NewlyWritten(text, reading)
 
@@ -198,31 +179,14 @@ def _of_part(case: Case, part: Part, *, is_answer: bool) -> Text:
     source = body.text[:_MOST_CHARS]
     is_attached = part.disposition == "attachment" or bool(part.filename)
     if declared_kind(part) is BodyKind.HTML:
-        quoted = _blockquotes(source) if is_answer else ()
+        quoted = blockquotes(source) if is_answer else ()
         text = Text(part.path, source, quoted=quoted, is_html=True, is_attached=is_attached)
         text.through(*SHOWN_HTML)
     else:
         text = Text(part.path, source, is_attached=is_attached)
         if is_answer:
-            text.through(_QUOTES)
+            text.through(QUOTED_LINES)
         if textbody.has_delsp(part):
             text.through(FLOWED)
     text.fold()
     return text
-
-
-def _blockquotes(source: str) -> list[Edit[str]]:
-    """Returns edits that remove the outermost quotes from an HTML text. An unclosed quote extends to the end."""
-    found = []
-    depth = start = 0
-    for tag in _BLOCKQUOTE.finditer(source):
-        if not tag[1]:
-            start = start if depth else tag.start()
-            depth += 1
-        elif depth:
-            depth -= 1
-            if not depth:
-                found.append(Edit(start, tag.end(), "\n"))
-    if depth:
-        found.append(Edit(start, len(source), "\n"))
-    return found
