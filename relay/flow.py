@@ -17,6 +17,7 @@ from relay.core import coverage
 from relay.core.identify import identify, is_own_alias
 from relay.core.mail.head import Automatic, HeadError, read_head, without
 from relay.core.mail.mime import MimeError, MimeLimits, split
+from relay.core.mail.quotes import WrittenTexts
 from relay.core.model.facts import Proof
 from relay.core.model.item import Item, ItemKind
 from relay.core.model.message import Incoming
@@ -159,7 +160,7 @@ async def _judge_each(
     resolved, limits = results.resolved, services.settings.operator_mail
     parties = sum(isinstance(one, PartyRecipient) for one in resolved.distinct.values())
     is_heavy = is_heavy_to_judge(incoming.content, mail.root, parties)
-    scans = Scans(services.scanners, incoming)
+    scans, texts = Scans(services.scanners, incoming), WrittenTexts(incoming.content, mail.root)
     for number, (key, recipient) in enumerate(resolved.distinct.items()):
         if number:
             await asyncio.sleep(0)  # other sessions get a turn of the event loop
@@ -169,7 +170,8 @@ async def _judge_each(
             case UnknownRecipient():
                 results.add(key, Refused(recipient=recipient, reason=_ADDRESS_UNKNOWN))
             case PartyRecipient():
-                results.add(key, await _judge_one(services, incoming, mail, recipient, results, scans, work, is_heavy))
+                result = await _judge_one(services, incoming, mail, texts, recipient, results, scans, work, is_heavy)
+                results.add(key, result)
             case _:
                 assert_never(recipient)
 
@@ -194,6 +196,7 @@ async def _judge_one(
     services: Services,
     incoming: Incoming,
     mail: ParsedMail,
+    texts: WrittenTexts,
     recipient: PartyRecipient,
     results: ResultsInTransaction,
     scans: Scans,
@@ -212,7 +215,7 @@ async def _judge_one(
     if incoming.peer.login_party_id == recipient.pair.side(recipient.to).party.id:
         return await probing.own_alias(services.store.secrets, incoming, mail.head, recipient)
     prefix = services.links.prefix
-    facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, recipient, results.spent)
+    facts = await gather(services.store, services.marketplaces, prefix, incoming, mail, texts, recipient, results.spent)
     writer = identify(incoming, mail.head, facts, policy)
     if isinstance(writer, Reason):
         return await probing.refused(services.store.secrets, incoming, recipient, facts, writer)

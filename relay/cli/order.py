@@ -218,6 +218,8 @@ async def export_orders(
 ) -> None:
     """Write an order report to FILE or standard output, with both aliases of each order and without mailboxes.
 
+    Mail to an address in the columns buyer_order_address and seller_order_address is always about that order.
+
     A cell that a spreadsheet would run as a formula gets an apostrophe in front; `import` removes it again.
     """
     text = io.StringIO(newline="")

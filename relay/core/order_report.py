@@ -4,7 +4,8 @@ The input is UTF-8 (with or without BOM) or CP932. It has one header line, then 
 order; lines of the same order are joined. `COLUMNS` names the columns that are read; other columns are ignored, and
 their names are returned. An invalid row is reported with its line, column and cause; all other rows are still read.
 
-The output has a line for each order, with the aliases of its pair. It never contains a mailbox.
+The output has a line for each order, with the aliases of its pair, and with the aliases that have the order's id as
+their tag, so that mail to them is about the order (R-ADR-05). It never contains a mailbox.
 """
 
 import csv
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from relay.core import alias
 from relay.core.mail import address
 from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Pair
@@ -32,7 +34,7 @@ COLUMNS: Final = {
 }
 _REQUIRED: Final = ("order_id", "buyer_ref", "seller_ref")
 _WRITTEN: Final = tuple(name for name in COLUMNS if not name.endswith("_mailbox"))
-_ALIASES: Final = ("buyer_alias", "seller_alias")
+_ALIASES: Final = ("buyer_alias", "seller_alias", "buyer_order_address", "seller_order_address")
 _LISTS: Final = frozenset({"items", "known"})
 _LONGEST_VALUE: Final = 200
 _LONGEST_CELL_LINES: Final = 50
@@ -151,6 +153,8 @@ def cells(order: Order, pair: Pair) -> tuple[str, ...]:
         order.known,
         pair.buyer.alias.address,
         pair.seller.alias.address,
+        alias.tagged(pair.buyer.alias.address, order.external_id) or pair.buyer.alias.address,
+        alias.tagged(pair.seller.alias.address, order.external_id) or pair.seller.alias.address,
     )
     return tuple(_guarded(value) if isinstance(value, str) else ";".join(map(_guarded, value)) for value in values)
 

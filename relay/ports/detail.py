@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from relay.core.model.facts import Proof
 from relay.core.model.message import Port
+from relay.core.model.order import OrderEvidence
 from relay.core.model.reason import ReasonCode
 
 
@@ -93,6 +94,8 @@ class RecordDetail:
       recipient or the name of the operator's mailbox, and None for an unknown recipient.
     - `tagged` says whether the recipient address had a tag. The tag itself is not kept, because it may be any text.
       `other_tags` are the further orders and kinds that the tags named.
+    - `order_evidence` says how the order of the message is known, None for mail about no order. `thread_order` is the
+      id of the order that the answered messages are about, if it is another one.
     - The fields from `warnings` to `unsolicited` belong to judged mail. `proof` is None for mail that was not judged.
     - `listed_by` is None for a registered writer, and for an address on no list.
     - `kept_action` and `kept_reasons` are the verdict that takes effect when the limit which holds the message is reset
@@ -113,6 +116,8 @@ class RecordDetail:
     to: str | None = None
     tagged: bool = False
     other_tags: tuple[str, ...] = ()
+    order_evidence: OrderEvidence | None = None
+    thread_order: str | None = None
     reasons: tuple[RecordedReason, ...] = ()
     authentication: tuple[str, ...] = ()
     warnings: tuple[ReasonCode, ...] = ()

@@ -10,7 +10,8 @@ from relay.core import coverage
 from relay.core.identify import proof_of
 from relay.core.mail import address
 from relay.core.mail.head import Automatic
-from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, ThreadRef, Waiting
+from relay.core.mail.quotes import WrittenTexts
+from relay.core.model.facts import Authentication, Facts, Proof, Scan, SignatureProof, Waiting
 from relay.core.model.marketplace import Fallback, Marketplace, Marketplaces
 from relay.core.model.message import Incoming
 from relay.core.model.order import Order
@@ -19,11 +20,13 @@ from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.sender import Sender, SenderState, pending_id
 from relay.core.model.standing import Standing
+from relay.core.order_ids import OrderIds
 from relay.core.policy import kinds
 from relay.core.policy import reach as core_reach
 from relay.core.policy.automation import class_of
 from relay.core.policy.rules import probing, quotas
 from relay.ports import Places, Scanner, SecretStore, SignatureUse, Store, Use
+from relay.steps import orders as order_steps
 from relay.steps import pace
 from relay.steps.outcomes import ParsedMail
 from relay.steps.quota import counters, probe_counters, usage, usage_ahead
@@ -58,13 +61,14 @@ async def gather(
     link_prefix: str,
     incoming: Incoming,
     mail: ParsedMail,
+    texts: WrittenTexts,
     recipient: PartyRecipient,
     spent: Counter[Use],
 ) -> Facts:
     """Returns the facts about one recipient of one message, without the scans.
 
-    `link_prefix` is the beginning of every signed link. `spent` has the counts that earlier recipients of the same
-    transaction use up. Raises UnavailableError.
+    `link_prefix` is the beginning of every signed link. `texts` are the texts of the mail. `spent` has the counts that
+    earlier recipients of the same transaction use up. Raises UnavailableError.
     """
     marketplace, policy, head = recipient.marketplace, recipient.policy, mail.head
     pair, to, now = recipient.pair, recipient.to, incoming.received_at
@@ -74,9 +78,11 @@ async def gather(
     opt_outs = await store.opt_outs.in_force(pair.buyer.party.id, pair.seller.party.id) if to is Role.BUYER else ()
     thread_refs = tuple(await store.threads.refs(pair, to.other, head.references)) if head.references else ()
     orders = tuple(await store.orders.of_pair(pair.id))
-    known_tags = tuple(dict.fromkeys(_known(orders, recipient.tags)))
+    ids = OrderIds(orders)
+    known_tags = tuple(dict.fromkeys(_known(ids, recipient.tags)))
     tag = next(iter((*known_tags, *recipient.tags)), "")
-    order = _order(orders, tag, thread_refs)
+    named = order_steps.named(orders, ids, recipient.tags, head, texts, thread_refs)
+    about = await order_steps.about(store.threads, marketplace, policy, pair.id, orders, named, now)
     signed = mail.authentication.signed
     is_addressed = signed is None or _names(signed, recipient, incoming.return_path)
     domain_confirmed = (
@@ -99,7 +105,9 @@ async def gather(
         to=to,
         tag=tag,
         other_tags=known_tags[1:],
-        order=order,
+        order=about.order,
+        order_evidence=about.order_evidence,
+        thread_order=about.thread_order,
         authentication=mail.authentication,
         from_address=head.from_address,
         sender=sender,
@@ -129,7 +137,7 @@ async def gather(
             else 0
         ),
         link_prefix=link_prefix,
-        thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
+        thread_last_at=about.thread_last_at,
         is_own_from=is_own_from,
         is_addressed=is_addressed,
         domain_confirmed=domain_confirmed,
@@ -206,48 +214,33 @@ def _writer_key(
     return pending_id(secrets.get("sender"), party_id, from_address)
 
 
-def _known(orders: Sequence[Order], tags: Sequence[str]) -> Iterator[str]:
+def _known(ids: OrderIds, tags: Sequence[str]) -> Iterator[str]:
     """Yields the id of the order, or the kind, that each tag names. Tags that name neither are left out.
 
     Therefore a text that somebody typed as a tag never enters the record.
     """
     for tag in tags:
-        if order := _named(orders, tag):
+        if order := ids.tagged(tag):
             yield order.external_id
         elif kind := kinds.named(tag):
             yield kind
 
 
-def _order(orders: Sequence[Order], tag: str, thread_refs: Sequence[ThreadRef]) -> Order | None:
-    """Returns the order of the pair that the tag names, else the order of the thread, else None (R-ADR-05)."""
-    if order := _named(orders, tag):
-        return order
-    threads = {ref.order_id for ref in thread_refs}
-    return next((order for order in orders if order.id in threads), None)
-
-
-def _named(orders: Sequence[Order], tag: str) -> Order | None:
-    """Returns the order whose external id is the tag, or None.
-
-    Some mail programs write addresses in lower case. Therefore upper and lower case are distinguished only if the
-    external ids of two orders differ in nothing else (R-ADR-05).
-    """
-    alike = [order for order in orders if tag and order.external_id.casefold() == tag.casefold()]
-    return next((order for order in alike if order.external_id == tag or len(alike) == 1), None)
-
-
 async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order | None, now: datetime) -> Standing:
     """Returns whether the pair's seller may write to the buyer at `now`, before there is a message (R-POL-19).
 
-    `order` is the order that the mail would be about, None for mail about no order. Raises UnavailableError.
+    `order` is the order that the mail would name, None for mail that names no order. Raises UnavailableError.
     """
     policy = marketplace.policy_at(now)
+    orders = tuple(await store.orders.of_pair(pair.id))
+    named = order_steps.Named(order=order)
+    about = await order_steps.about(store.threads, marketplace, policy, pair.id, orders, named, now)
     facts = Facts(
         marketplace=marketplace,
         pair=pair,
         to=Role.BUYER,
         tag=order.external_id if order else "",
-        order=order,
+        order=about.order,
         authentication=Authentication(proof=Proof.LOGIN),
         from_address="",
         sender=None,
@@ -257,9 +250,9 @@ async def reach(store: Store, marketplace: Marketplace, pair: Pair, order: Order
         thread_refs=(),
         open_question=await store.threads.has_open_question(pair.id),
         auto_replies_today=0,
-        orders=tuple(await store.orders.of_pair(pair.id)),
+        orders=orders,
         usage=await usage(store, counters(pair, policy, now)),
         misuse=await store.limits.misuse_score(pair.seller.party.id, now - timedelta(seconds=policy.bypass.score_s)),
-        thread_last_at=await store.threads.last_at(pair.id, order.id if order else None),
+        thread_last_at=about.thread_last_at,
     )
     return core_reach.reach(facts, policy, now)

@@ -161,6 +161,7 @@ def _footer(
         (
             FooterLine(_heading(say, facts), ""),
             *_further(say, facts),
+            *_how_to_name(say, facts),
             *(FooterLine(text(say, name, {}), url(purpose)) for name, purpose in linked),
         ),
         unsubscribe,
@@ -179,6 +180,17 @@ def _further(say: Translations, facts: Facts) -> Iterator[FooterLine]:
         yield FooterLine(
             text(say, "footer.also", {"names": textwrap.shorten(", ".join(names), _NAMED, placeholder=" …")}), ""
         )
+
+
+def _how_to_name(say: Translations, facts: Facts) -> Iterator[FooterLine]:
+    """Yields the footer line that says how the reader names an order, if the pair has any (R-ADR-05)."""
+    if facts.order is None and facts.orders:
+        yield FooterLine(text(say, "footer.name_order", {}), "")
+    elif facts.order is not None:
+        writer = facts.pair.side(facts.to.other).alias.address
+        address = alias.tagged(writer, facts.order.external_id)
+        name = "footer.write_to_order" if address else "footer.name_order"
+        yield FooterLine(text(say, name, {"address": address or ""}), "")
 
 
 def _cutouts(catalogue: Catalogue, facts: Facts, verdict: Verdict) -> tuple[Cutout, ...]:

@@ -20,6 +20,7 @@ from relay.core.model.verdict import Action
 from relay.core.policy.decide import released
 from relay.core.policy.rules import hours, optout
 from relay.ports import MessageSummary, OptOutStore, RecordAction, Store, StoredContent, ThreadStore
+from relay.steps import orders
 from relay.steps.reload import ReloadedMessage, reload_message
 
 _ENDED_HOLDS: Final = {
@@ -126,12 +127,20 @@ async def _after_a_hold(
     at all if the writer was not registered.
     """
     policy = _with_delay_left(policy, now - reloaded.incoming.received_at)
-    order_id = reloaded.facts.order.id if reloaded.facts.order else None
+    about = await orders.about(
+        threads,
+        marketplace,
+        policy,
+        pair.id,
+        reloaded.facts.orders,
+        orders.Named(order=reloaded.facts.order),
+        now,
+    )
     facts = replace(
         reloaded.facts,
         # The first judgement has decided whether the message is an answer.
         open_question=reloaded.writer.role is Role.SELLER and not summary.detail.unsolicited,
-        thread_last_at=await threads.last_at(reloaded.facts.pair.id, order_id),
+        thread_last_at=about.thread_last_at,
     )
     verdict = released(reloaded.incoming, reloaded.head, reloaded.root, facts, reloaded.writer, policy, now)
     if verdict.action is Action.RETURN:

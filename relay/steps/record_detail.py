@@ -65,6 +65,8 @@ def of_judged(incoming: Incoming, judgement: Judgement, *, is_check: bool) -> Re
         action,
         verdict.reasons,
         other_tags=facts.other_tags,
+        order_evidence=facts.order_evidence,
+        thread_order=facts.thread_order.external_id if facts.thread_order else None,
         authentication=facts.authentication.results,
         uncovered=facts.authentication.uncovered,
         warnings=tuple(reason.code for reason in verdict.warnings),

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core.mail.head import Automatic
+from relay.core.model.facts import Facts
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
 from relay.core.model.verdict import Action, Verdict
 from relay.core.policy.decide import decide
 from relay.ports import Store, StoredMessage, Use
-from relay.steps import quota
+from relay.steps import orders, quota
 from relay.steps.reload import ReloadedMessage, reload_message
 
 _DAY: Final = timedelta(days=1)
@@ -59,7 +60,7 @@ class _Course:
         facts = replace(
             facts,
             usage=quota.of_counters({use: self.used[use] for use in counters}),
-            thread_last_at=self.last_at.get((pair.id, order_id)),
+            thread_last_at=self._thread_last_at(facts, at),
             open_question=facts.to is Role.BUYER and self.asked.get(pair.id, False),
             auto_replies_today=sum(at - one < _DAY for one in machines),
         )
@@ -72,6 +73,14 @@ class _Course:
             elif facts.automatic is Automatic.REPLY:
                 machines.append(at)
         return verdict
+
+    def _thread_last_at(self, facts: Facts, now: datetime) -> datetime | None:
+        pair_id = facts.pair.id
+        if facts.order is not None:
+            return self.last_at.get((pair_id, facts.order.id))
+        ids = (None, *(order.id for order in facts.orders))
+        times = {each: at for each in ids if (at := self.last_at.get((pair_id, each))) is not None}
+        return orders.unnamed(facts.marketplace, self.policy, facts.orders, times, now)[1]
 
 
 async def replay(

@@ -1,7 +1,7 @@
 """The store's part for the history of a pair's mail: known Message-IDs, open questions and times."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -83,6 +83,13 @@ class SqlThreads(StorePart):
         if row["mail_at"] is None:
             return None
         return from_us(max(row["mail_at"], row["reopened_at"] or 0))
+
+    async def times(self, pair_id: str) -> Mapping[str | None, datetime]:
+        return {
+            row["order_id"]: from_us(max(row["mail_at"], row["reopened_at"] or 0))
+            for row in await self._read("thread_times", pair_id)
+            if row["mail_at"] is not None
+        }
 
     async def reopen(self, pair_id: str, by: str) -> None:
         line = (self._ids.new(), pair_id, to_us(self._clock.now()), by)

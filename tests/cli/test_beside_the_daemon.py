@@ -130,6 +130,16 @@ def test_hosts_are_shown_for_a_case_and_a_reason_only(served: tuple[Installation
         installation.relay("message", "show", record_id, *REVEAL, *more, exit_code=2)
 
 
+def test_a_message_shows_its_order_and_how_it_is_known(served: tuple[Installation, dict[str, Any]]) -> None:
+    # R-ADR-05
+    installation, ports = served
+    for name in ("250-1001", "250-1002"):
+        installation.relay("order", "add", name, "--buyer", "B1", "--seller", "S1")
+    shown = installation.json("message", "show", _send(installation, ports, text="250-1002 was sent today."))
+    assert (shown["order"], shown["detail"]["order_evidence"]) == ("250-1002", "text")
+    assert "order_evidence: text" in installation.relay("message", "show", shown["id"]).output.replace("=", ": ")
+
+
 def test_waiting_ends_with_the_time_or_with_another_end(served: tuple[Installation, dict[str, Any]]) -> None:
     installation, ports = served
     record_id = _send(installation, ports)

@@ -25,6 +25,7 @@ from tests.core.test_notice import (
     ALIAS,
     ANSWER,
     CATALOGUE,
+    ORDER_ALIAS,
     REQUESTS,
     RETURNED,
     decoded,
@@ -257,6 +258,7 @@ def test_no_address_but_aliases_from_what_a_rule_gives(code: ReasonCode, kind: N
     assert set(ADDRESS.findall(seen)) <= {
         "mailer-daemon@ichiba.example",
         ALIAS,
+        ORDER_ALIAS,
         "notice-1@ichiba.example",
         "m1@client.invalid",
     }

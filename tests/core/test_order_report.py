@@ -80,7 +80,9 @@ def test_one_optional_column_alone_says_nothing_of_the_others(column: str, cells
 
 
 def test_other_columns_are_left_unread_and_named_but_our_own_aliases_are_not() -> None:
-    report = read(b"order_id,buyer_ref,seller_ref,price,buyer_alias\nO-1,B-1,S-1,300,x@y.example\n")
+    report = read(
+        b"order_id,buyer_ref,seller_ref,price,buyer_alias,seller_order_address\nO-1,B-1,S-1,300,x@y.example,x@y.example\n"
+    )
     assert report.unread_columns == ("price",)
     assert len(report.rows) == 1
 
@@ -209,6 +211,11 @@ def test_the_way_out_has_both_aliases_and_never_a_mailbox() -> None:
     # R-UI-07
     written = _written(_order()).decode()
     assert "buyeralias@shop.example,selleralias@shop.example" in written
+    assert "buyeralias+O-1@shop.example,selleralias+O-1@shop.example" in written
+    # An id that cannot stand in an address leaves the alias as it is.
+    assert "buyeralias@shop.example,selleralias@shop.example,buyeralias@shop.example,selleralias@shop.example" in (
+        _written(_order("注文 1")).decode()
+    )
     assert "private" not in written
     assert "mailbox" not in written
     assert "Real Name" not in written

@@ -103,7 +103,7 @@ async def test_a_tag_names_no_order_of_another_pair(market: MarketEnv) -> None: 
     second = await market.store.parties.put("market", Role.BUYER, "B2", mailbox="second@phone.example")
     seller = market.pair.seller.party.id
     other = await market.store.pairs.put("market", second.id, seller, dict.fromkeys(Role, DOMAIN))
-    for pair, name in ((other, "O9"), (market.pair, "O1")):
+    for pair, name in ((other, "O9"), (market.pair, "O1"), (market.pair, "O2")):
         await market.store.orders.put(OrderUpdate(marketplace_id="market", pair_id=pair.id, external_id=name))
     for tag in ("+O9@", "+O1@"):
         [reply] = await market.send(SELLER, market.buyer_alias.replace("@", tag))

@@ -152,6 +152,7 @@ async def test_a_thread_was_last_alive_with_its_newest_mail(env: StoreEnv) -> No
     assert await store.threads.last_at(env.pair.id, one.id) == START
     assert await store.threads.last_at(env.pair.id, None) == START + HOUR
     assert await store.threads.last_at(env.pair.id, two.id) is None
+    assert await store.threads.times(env.pair.id) == {one.id: START, None: START + HOUR}
 
 
 async def test_held_mail_keeps_a_thread_open_once_it_has_passed(env: StoreEnv) -> None:  # R-POL-18
@@ -162,6 +163,7 @@ async def test_held_mail_keeps_a_thread_open_once_it_has_passed(env: StoreEnv) -
     await env.accepted(held, ItemState.HELD)
     before = await store.threads.last_at(env.pair.id, one.id), await store.threads.last_at(env.pair.id, None)
     assert before == (START, START)
+    assert await store.threads.times(env.pair.id) == dict.fromkeys((one.id, None), START)
     assert await store.holds.release(held.id, "dana")
     assert before == (
         await store.threads.last_at(env.pair.id, one.id),
@@ -176,6 +178,7 @@ async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(env: Sto
     one, two, clock, store = await order(env), await order(env, "A-2"), env.database.clock, env.store
     await store.threads.reopen(env.pair.id, "sato")
     assert await store.threads.last_at(env.pair.id, None) is None
+    assert await store.threads.times(env.pair.id) == {}
     clock.at += HOUR
     await kept(env, order_id=one.id)
     assert await store.threads.last_at(env.pair.id, one.id) == START + HOUR
@@ -184,6 +187,7 @@ async def test_a_reopening_counts_as_mail_for_threads_that_ever_had_any(env: Sto
     assert await store.threads.last_at(env.pair.id, one.id) == START + 2 * HOUR
     assert await store.threads.last_at(env.pair.id, None) == START + 2 * HOUR
     assert await store.threads.last_at(env.pair.id, two.id) is None
+    assert await store.threads.times(env.pair.id) == dict.fromkeys((one.id, None), START + 2 * HOUR)
     rows = await select(store, "SELECT reopened_by FROM thread_reopening")
     assert [row["reopened_by"] for row in rows] == ["sato", "sato"]
     with pytest.raises(ValueError, match="refuses the row"):

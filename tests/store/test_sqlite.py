@@ -310,6 +310,7 @@ _HOT = [
     "orders_of",
     "thread_last_at",
     "order_thread_last_at",
+    "thread_times",
     "turns",
     "recorded",
     "app_passwords",

@@ -8,7 +8,7 @@ from typing import Final
 from relay.core.mail.head import Automatic
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.optout import OptOut
-from relay.core.model.order import Order
+from relay.core.model.order import Order, OrderEvidence
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
 from relay.core.model.sender import Sender
@@ -177,9 +177,10 @@ class Facts:
     """The facts about one incoming message for one recipient alias.
 
     The recipient: `to` is the side that the alias stands for, so the writer should belong to the other side of `pair`.
-    `tag` is the tag of the alias, "" if it has none. `order` is the order that the tag names, else the order of the
-    thread, None if neither is known; `orders` are all orders of the pair. `other_tags` are further orders and kinds in
-    the recipient's addresses, for the record only.
+    `tag` is the tag of the alias, "" if it has none. `order` is the order that the message is about, None if it is not
+    known; `order_evidence` says how it is known. `thread_order` is the order of the messages that this message answers
+    if it is another one: the thread continues with `order`. `orders` are all orders of the pair. `other_tags` are
+    further orders and kinds in the recipient's addresses, for the record only.
 
     The writer: `sender` is the entry for the From address in the list of the writing side, None if there is no entry.
     `listed_elsewhere` is True if another party of the marketplace lists the From address, for the record only.
@@ -199,7 +200,8 @@ class Facts:
     automatic reply. `automatic` is the class of this message (`core.policy.automation`). `text_mark` and `typed_mark`
     identify its text and the message that it answers in the counters of `Usage.text` and `Usage.typed`, and are "" if
     there is nothing to count. `thread_last_at` is the time of the thread's last mail, or of its reopening, None for a
-    new thread.
+    new thread. If the order is not known, it is None as long as one of the pair's open orders has had no mail
+    yet.
 
     Limits: `usage` has the counts of today. `coming` has the counts of the following days, on which mail that a quota
     holds is counted; it is looked up only if a quota of today is used up. `misuse` are the points of the seller
@@ -226,6 +228,8 @@ class Facts:
     automatic: Automatic = Automatic.NO
     text_mark: str = ""
     typed_mark: str = ""
+    order_evidence: OrderEvidence | None = None
+    thread_order: Order | None = None
     orders: tuple[Order, ...] = ()
     usage: Usage = Usage()
     coming: tuple[Usage, ...] = ()

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Annotated, Final
 
 from relay.core.mail.address import fold_domain
+from relay.core.model.order import Order
 from relay.core.model.policy import Policy
 from relay.core.setting import (
     Language,
@@ -47,6 +48,20 @@ _CARRIERS: Final = (
     "ymobile.ne.jp",
 )
 
+_ENDED_ORDER_STATES: Final = (
+    "cancelled",
+    "canceled",
+    "closed",
+    "completed",
+    "refunded",
+    "キャンセル",
+    "キャンセル済み",
+    "取消",
+    "取引完了",
+    "完了",
+    "返金済み",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class MarketplaceSettings:
@@ -60,6 +75,7 @@ class MarketplaceSettings:
     `authentication` decides about mail whose writer is not proven (R-IN-09). `hide_names_in_text` also removes the
     writer's real name from the text of a message (R-REW-01). `footer` adds the signed links to relayed mail (R-REW-09).
     With `keep_former_mailbox`, a mailbox that a party has left may go on writing for the party (R-ADR-04).
+    An order in one of the `ended_order_states` is not open; case does not matter (R-ADR-05).
     `images` and `documents` decide about data in attached files that name their author, and `signatures` about keys and
     signatures (R-REW-06). `config.example.toml` explains all settings.
     """
@@ -79,6 +95,7 @@ class MarketplaceSettings:
     hide_names_in_text: bool = False
     footer: bool = True
     keep_former_mailbox: bool = False
+    ended_order_states: frozenset[Text] = frozenset(_ENDED_ORDER_STATES)
     images: _PassOrStrip = Naming.STRIP
     documents: _PassOrStrip = Naming.STRIP
     signatures: Annotated[Naming, OneOf(("strip", "pass", "return"))] = Naming.STRIP
@@ -92,6 +109,14 @@ class Marketplace(MarketplaceSettings):
     """
 
     policies: tuple[Policy, ...]
+
+    @cached_property
+    def _ended(self) -> frozenset[str]:
+        return frozenset(state.casefold() for state in self.ended_order_states)
+
+    def has_ended(self, order: Order) -> bool:
+        """Returns whether the state of an order says that nothing is left to do for it."""
+        return order.state.casefold() in self._ended
 
     @cached_property
     def domains(self) -> frozenset[str]:

@@ -11,6 +11,21 @@ class FulfilledBy(StrEnum):
     OPERATOR = "operator"
 
 
+class OrderEvidence(StrEnum):
+    """How it is known which order a message is about, the strongest evidence first (R-ADR-05)."""
+
+    TAG = "tag"
+    """The tag of the alias names the order."""
+    SUBJECT = "subject"
+    """The subject names the order."""
+    TEXT = "text"
+    """The newly written text names the order."""
+    THREAD = "thread"
+    """The message answers a message about the order."""
+    ONLY_OPEN = "only_open"
+    """The pair has no other open order."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """An order of a pair.

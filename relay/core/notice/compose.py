@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from relay.core import redact
+from relay.core import alias, redact
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
@@ -158,9 +158,11 @@ class _Words:
         self.subject = self._given or translations.gettext(
             "message.no_subject" if request.subject is not None else "message.not_shown"
         )
+        self.order_address = alias.tagged(request.alias, request.order) or ""
         self._frame = {
             "alias": request.alias,
             "order": request.order,
+            "order_address": self.order_address,
             "record": request.record_id,
             "received": moment(request.received_at, self.policy),
             "subject": self.subject,
@@ -205,6 +207,7 @@ def _blocks(request: NoticeRequest, words: _Words) -> Iterator[str]:
         words.say("heading.message"),
         words.say("message.to"),
         words.say("message.order") if request.order else "",
+        words.say("message.write_to_order") if words.order_address else "",
         words.say("message.subject"),
         words.say("message.received"),
         words.say("message.record"),

@@ -152,6 +152,13 @@ class ThreadStore(Protocol):
         """
         ...
 
+    async def times(self, pair_id: str) -> Mapping[str | None, datetime]:
+        """Returns the result of `last_at` for each thread of the pair that has had mail, by the id of its order.
+
+        The key None stands for the whole pair.
+        """
+        ...
+
     async def reopen(self, pair_id: str, by: str) -> None:
         """Reopens all threads of the pair, as if a message had been received now, and stores `by` (R-POL-18)."""
         ...

@@ -68,6 +68,22 @@ SELECT
        AND (state NOT IN ('queued', 'deferred') OR action <> 'hold')) AS mail_at,
     (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
 
+-- name: thread_times
+-- The row without an order is that of `thread_last_at`.
+SELECT
+    order_.id AS order_id,
+    (SELECT MAX(received_at) FROM message WHERE order_id = order_.id AND state NOT IN ('returned', 'refused', 'held')
+       AND (state NOT IN ('queued', 'deferred') OR action <> 'hold')) AS mail_at,
+    (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1) AS reopened_at
+FROM order_ WHERE order_.pair_id = $1
+UNION ALL
+SELECT
+    NULL,
+    (SELECT received_at FROM message WHERE pair_id = $1 AND state NOT IN ('returned', 'refused', 'held')
+       AND (state NOT IN ('queued', 'deferred') OR action <> 'hold')
+     ORDER BY received_at DESC, id DESC LIMIT 1),
+    (SELECT MAX(at) FROM thread_reopening WHERE pair_id = $1)
+
 -- name: reopen_thread
 INSERT INTO thread_reopening (id, pair_id, at, reopened_by) VALUES ($1, $2, $3, $4)
 
