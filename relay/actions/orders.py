@@ -1,19 +1,15 @@
 """Orders, one by one. `order_import` stores many orders from a report."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from relay.actions import audit, pairs
 from relay.actions.actor import ActionError, Actor, InvalidValueError, NotFoundError, Right
 from relay.actions.context import ActionContext
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.order import FulfilledBy, Order, OrderUpdate
+from relay.core.model.order import CANCELLED, FulfilledBy, Order, OrderUpdate
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party
 from relay.ports.audit import AuditAction, AuditEntry
-
-CANCELLED: Final = "cancelled"
-"""The state of an order that was cancelled by `cancel`; a marketplace may use another name for its own orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

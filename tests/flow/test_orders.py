@@ -133,6 +133,7 @@ async def test_a_marketplace_names_its_own_states(market: MarketEnv) -> None:
     await market.set_marketplace(ended_order_states=frozenset({"Archiviert"}))
     await put(market, "A-1", state="ARCHIVIERT")
     await put(market, "A-2", state="closed")
+    await put(market, "A-3", state="cancelled")  # by `relay order cancel`
     await ask(market)
     assert await evidence(market) == ("A-2", ONLY_OPEN)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Annotated, Final
 
 from relay.core.mail.address import fold_domain
-from relay.core.model.order import Order
+from relay.core.model.order import CANCELLED, Order
 from relay.core.model.policy import Policy
 from relay.core.setting import (
     Language,
@@ -49,7 +49,7 @@ _CARRIERS: Final = (
 )
 
 _ENDED_ORDER_STATES: Final = (
-    "cancelled",
+    CANCELLED,
     "canceled",
     "closed",
     "completed",
@@ -112,7 +112,7 @@ class Marketplace(MarketplaceSettings):
 
     @cached_property
     def _ended(self) -> frozenset[str]:
-        return frozenset(state.casefold() for state in self.ended_order_states)
+        return frozenset(state.casefold() for state in (*self.ended_order_states, CANCELLED))
 
     def has_ended(self, order: Order) -> bool:
         """Returns whether the state of an order says that nothing is left to do for it."""

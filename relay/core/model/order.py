@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+CANCELLED: Final = "cancelled"
+"""The state of an order that was cancelled by a command; a marketplace may use another name for its own orders."""
 
 
 class FulfilledBy(StrEnum):
