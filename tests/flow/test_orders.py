@@ -160,7 +160,11 @@ async def test_a_closed_thread_shuts_out_no_mail_about_another_order(market: Mar
     [notice] = await answer(market, first, body="late")
     assert "thread_closed" in notice.as_string()
     await put(market, "250-9998")
-    for fields in ({"Subject": "ご注文 250-9998 の発送について"}, {"body": "ご注文 250-9998 を発送しました。"}, {}):
+    for fields in (
+        {"Subject": "ご注文 250-9998 の発送について"},
+        {"body": "ご注文 250-9998 の色はどちらにしますか。"},
+        {},
+    ):
         await market.send(SELLER, market.buyer_alias, **fields)
         assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
         assert (await newest(market)).order_external_id == "250-9998"
