@@ -234,6 +234,7 @@ class RecordSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The limits for storing the content of mail whose From address is neither proven nor listed.
 
     The content is kept for `stranger_body_s` seconds. At most `stranger_bytes_per_day` bytes are stored per day.
+    No client network gets more than a quarter of what the others have left.
     """
 
     stranger_body_s: Duration = 604_800

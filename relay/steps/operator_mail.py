@@ -5,19 +5,17 @@ The store counts this mail, so that the limits hold across processes and nodes.
 """
 
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail.address import fold_domain
 from relay.core.mail.head import hops, operator_marks
 from relay.core.model import days
 from relay.core.model.facts import QuotaScope
-from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.message import Incoming
 from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.reason import Reason, ReasonCode
-from relay.core.networks import client_key
 from relay.ports import SecretStore, Store, Use
+from relay.steps.clients import client_of
 from relay.steps.outcomes import ForOperator, Judgement, Refused, Rerouted
 from relay.steps.recipients import OperatorRecipient, PartyRecipient
 
@@ -73,7 +71,7 @@ async def uses(
     party_id = party_id or incoming.peer.login_party_id
     if party_id is None and not incoming.peer.trusted and size_bytes > limits.message_bytes:
         return Reason(code=ReasonCode.OPERATOR_MAIL_TOO_BIG, values=(("limit_bytes", str(limits.message_bytes)),))
-    name = f"party {party_id}" if party_id else _client(incoming)
+    name = f"party {party_id}" if party_id else client_of(incoming)
     subject_id = _subject_id(store.secrets, recipient.marketplace.id, name)
     day = days.day_of(now, recipient.policy).isoformat()
     messages = Use(
@@ -96,22 +94,6 @@ async def uses(
 def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) -> Reason:
     reset = days.reset_at(now, recipient.policy).isoformat()
     return Reason(code=ReasonCode.OPERATOR_MAIL_LIMIT, values=(("reset", reset),))
-
-
-def _client(incoming: Incoming) -> str:
-    """Returns the name under which a client without a login is counted.
-
-    The name is the network of the client's address. If another mail server is in front of the relay, all clients have
-    that server's address; then the name is the domain of MAIL FROM.
-    """
-    peer = incoming.peer
-    if _is_front(peer):
-        return f"domain {fold_domain(incoming.mail_from.rpartition('@')[2])}"
-    return client_key(ip_address(peer.client_ip))
-
-
-def _is_front(peer: Peer) -> bool:
-    return peer.trusted or peer.port is Port.LMTP
 
 
 def _subject_id(secrets: SecretStore, marketplace_id: str, name: str) -> str:

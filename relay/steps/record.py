@@ -32,7 +32,7 @@ from relay.ports import (
     Use,
     WaitLimit,
 )
-from relay.steps import notice_log, notices, queueing, record_detail
+from relay.steps import clients, notice_log, notices, queueing, record_detail
 from relay.steps.gather import places, signature_uses
 from relay.steps.offload import THREAD_BYTES
 from relay.steps.outcomes import (
@@ -339,9 +339,9 @@ class _TransactionBuilder:
             await self._notify_of_refusal(recipient, told)
 
     def _stranger_body_until(self) -> datetime | None:
-        """Returns the time until which a stranger's message is kept; None if the day's budget is used up."""
+        """Returns the time until which a stranger's message is kept; None if the client's share is used up."""
         now = self.incoming.received_at
-        if not self.reserved.take_stranger_bytes(len(self.incoming.content), now):
+        if not self.reserved.take_stranger_bytes(clients.network_of(self.incoming), len(self.incoming.content), now):
             return None
         return now + timedelta(seconds=self.services.settings.stranger_body_s)
 

@@ -35,14 +35,14 @@ class Reservations:
         self._taken.append(partial(self.notice_quota.release, party_id, item_id))
         return due_at
 
-    def take_stranger_bytes(self, size_bytes: int, now: datetime) -> bool:
-        """Takes bytes from the day's budget for strangers, and returns True.
+    def take_stranger_bytes(self, client: str, size_bytes: int, now: datetime) -> bool:
+        """Takes bytes for a client from the day's budget for strangers, and returns True.
 
-        Returns False, with nothing taken, if fewer bytes are left.
+        Returns False, with nothing taken, if the client's share has fewer bytes left.
         """
-        if not self.stranger_budget.take(size_bytes, now):
+        if not self.stranger_budget.take(client, size_bytes, now):
             return False
-        self._taken.append(partial(self.stranger_budget.release, size_bytes, now))
+        self._taken.append(partial(self.stranger_budget.release, client, size_bytes, now))
         return True
 
     def release(self) -> None:

@@ -112,16 +112,16 @@ class NoticeQuota(NoticeSlots, Protocol):
 
 
 class DailyBudget(Protocol):
-    """A number of bytes for each day in UTC."""
+    """A number of bytes for each day in UTC, of which each client has a share."""
 
-    def take(self, size_bytes: int, now: datetime) -> bool:
-        """Takes `size_bytes` from the budget of the day, and returns True.
+    def take(self, client: str, size_bytes: int, now: datetime) -> bool:
+        """Takes `size_bytes` for `client` from the budget of the day, and returns True.
 
-        Returns False, with nothing taken, if fewer bytes are left.
+        Returns False, with nothing taken, if the client's share has fewer bytes left.
         """
         ...
 
-    def release(self, size_bytes: int, taken_at: datetime) -> None:
+    def release(self, client: str, size_bytes: int, taken_at: datetime) -> None:
         """Gives back `size_bytes` that a transaction without a commit has taken at `now`.
 
         Bytes of an earlier day are not given back, because the present day has a budget of its own.

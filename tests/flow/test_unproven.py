@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -132,7 +133,7 @@ async def test_of_a_strangers_mail_the_content_is_kept_for_a_while(market: Marke
 
 async def test_no_more_than_a_budget_a_day_is_kept(market: MarketEnv) -> None:  # R-REC-01
     size_bytes = len(incoming(market, UNLISTED, market.buyer_alias).content)
-    market.services.stranger_budget = CountedDailyBudget(2 * size_bytes + 1)
+    market.services.stranger_budget = CountedDailyBudget(4 * (2 * size_bytes + 1))
     kept = []
     for day in range(2):
         for _ in range(3):
@@ -149,7 +150,7 @@ async def test_a_transaction_that_was_not_committed_takes_nothing_of_the_budget(
     market: MarketEnv, failure: UnavailableError
 ) -> None:  # R-REC-01
     size_bytes = len(incoming(market, UNLISTED, market.buyer_alias).content)
-    market.services.stranger_budget = CountedDailyBudget(size_bytes)
+    market.services.stranger_budget = CountedDailyBudget(4 * size_bytes)
     fail(market, "acceptances.add", failure)
     with contextlib.suppress(UnavailableError):
         await said(market, UNLISTED)
@@ -161,13 +162,31 @@ async def test_a_transaction_that_was_not_committed_takes_nothing_of_the_budget(
 
 
 async def test_a_budget_that_is_given_back_on_a_later_day_adds_nothing(market: MarketEnv) -> None:
-    budget, now = CountedDailyBudget(10), market.clock.now()
-    assert budget.take(10, now)
-    assert budget.take(1, now + timedelta(days=1))
-    budget.release(10, now)
-    assert not budget.take(10, now + timedelta(days=1))
-    budget.release(1, now + timedelta(days=1))
-    assert budget.take(10, now + timedelta(days=1))
+    budget, now = CountedDailyBudget(40), market.clock.now()
+    assert budget.take("a", 10, now)
+    assert budget.take("a", 1, now + timedelta(days=1))
+    budget.release("a", 10, now)
+    assert not budget.take("a", 10, now + timedelta(days=1))
+    budget.release("a", 1, now + timedelta(days=1))
+    assert budget.take("a", 10, now + timedelta(days=1))
+
+
+@pytest.mark.parametrize("port", [Port.MX, Port.LMTP])
+async def test_one_client_leaves_most_of_the_budget_to_others(market: MarketEnv, port: Port) -> None:  # R-REC-01
+    async def is_kept(domain: str, client_ip: str) -> bool:
+        mail = incoming(market, f"x@{domain}", market.buyer_alias, port=port)
+        await market.intake.data(replace(mail, peer=replace(mail.peer, client_ip=client_ip)))
+        stored = await market.store.records.message((await newest(market)).id)
+        assert stored is not None
+        return bool(stored.original)
+
+    size_bytes = len(incoming(market, "x@a.example", market.buyer_alias, port=port).content)
+    market.services.stranger_budget = CountedDailyBudget(10 * size_bytes)
+    # Behind a server in front the domain of MAIL FROM is the client, else the network is.
+    same = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"]
+    assert [await is_kept("a.example", client_ip) for client_ip in same] == [True, True, False, False]
+    other = [("b.example", "192.0.2.1"), ("c.example", "203.0.113.1")]
+    assert [await is_kept(*client) for client in other] == [True, True]
 
 
 async def test_without_the_fallback_a_stranger_is_refused_as_before(market: MarketEnv) -> None:  # R-ADR-07

@@ -17,7 +17,7 @@ class FailingStore:
         part = getattr(self._store, name)
         return FailingPart(self, part, self._verb) if name == self._part else part
 
-    async def fail_once(self, *_: Any) -> bool:
+    async def fail_once(self, *_: Any, **_named: Any) -> bool:
         self.failed += 1
         if self._failure is not None:
             raise self._failure
