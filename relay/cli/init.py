@@ -17,6 +17,7 @@ from relay.core.mail.address import fold_domain
 from relay.edge.tls import make_self_signed
 from relay.ports import StoreError
 from relay.store.crypto import MasterKeys
+from relay.texts import LANGUAGES
 
 _CONFIG: Final = """\
 # The relay's configuration. Every other key, with its default, is in config.example.toml; `relay check` says what is
@@ -49,7 +50,7 @@ verify = {verify}
 # Networks beyond the public internet into which the DNS of a recipient may lead mail.
 [delivery]
 allowed_networks = {allowed}
-
+{routes}
 # Signed links, health and metrics. Set public_url to where readers of mails reach the links (docs/links.md).
 [web]
 host = "127.0.0.1"
@@ -61,8 +62,27 @@ name = {name}
 domain = {domain}
 operator = {operator}
 help_url = {help_url}
+locales = {locales}
+authentication = {fallback}
+{mobile}"""
+_OPTIONS: Final = {"marketplace_id": "--id", "locales": "--locale"}
+_SINK: Final = """
+# All mail goes to a program on this computer that shows it, such as Mailpit (`mailpit` alone; http://localhost:8025).
+[[delivery.route]]
+domain = "*"
+host = "127.0.0.1"
+port = 1025
+tls = "none"
 """
-_PUBLIC: Final = {"host": "0.0.0.0", "mx": 25, "submission": 587, "submissions": 465, "verify": True, "allowed": []}  # noqa: S104 - an MX is public
+_PUBLIC: Final = {
+    "host": "0.0.0.0",  # noqa: S104 - an MX is public
+    "mx": 25,
+    "submission": 587,
+    "submissions": 465,
+    "verify": True,
+    "allowed": [],
+    "fallback": "hold",
+}
 _LOCAL: Final = {
     "host": "127.0.0.1",
     "mx": 2525,
@@ -70,6 +90,7 @@ _LOCAL: Final = {
     "submissions": 2465,
     "verify": False,
     "allowed": ["127.0.0.0/8", "::1/128"],
+    "fallback": "known_domain",
 }
 
 
@@ -89,7 +110,22 @@ _LOCAL: Final = {
 )
 @click.option("--name", default="Marketplace", show_default=True, help="The marketplace's name in mail.")
 @click.option("--help-url", help="The help page that notices link to.  [default: made from the domain]")
-@click.option("--local", is_flag=True, help="Use high ports on the loopback interface, to try the relay without root.")
+@click.option(
+    "--locale",
+    "locales",
+    multiple=True,
+    type=click.Choice(LANGUAGES),
+    help="A language of the marketplace, the most usual first; may be repeated.  [default: en, ja]",
+)
+@click.option(
+    "--mobile-domain", default="", help="A second alias domain, for mailboxes at mobile carriers that refuse the first."
+)
+@click.option(
+    "--local",
+    is_flag=True,
+    help="Try the relay without root: high ports on the loopback interface, no look-ups of senders, and all mail goes "
+    "to port 1025 of this computer, where a program such as Mailpit shows it.",
+)
 @click.pass_context
 def init(
     ctx: click.Context,
@@ -101,6 +137,8 @@ def init(
     marketplace_id: str,
     name: str,
     help_url: str | None,
+    locales: tuple[str, ...],
+    mobile_domain: str,
     local: bool,
 ) -> None:
     """Make an installation. It is made in DIRECTORY, by default the current directory.
@@ -116,11 +154,14 @@ def init(
         "operator": operator,
         "id": marketplace_id,
         "name": name,
+        "locales": locales or LANGUAGES,
         "help_url": help_url or f"https://{fold_domain(domain)}/help",
         **(_LOCAL if local else _PUBLIC),
     }
     # A JSON value is a TOML value.
-    text = _CONFIG.format_map({name: json.dumps(word, ensure_ascii=False) for name, word in words.items()})
+    values = {name: json.dumps(word, ensure_ascii=False) for name, word in words.items()}
+    mobile = f"mobile_domain = {json.dumps(mobile_domain, ensure_ascii=False)}\n" if mobile_domain else ""
+    text = _CONFIG.format_map({**values, "routes": _SINK if local else "", "mobile": mobile})
     parse(text, source="the options")
     if path.exists():
         given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -159,11 +200,13 @@ def _refuse_other_values(config: Config, asked: Config, given: set[str], path: P
         "marketplace_id": (known.id, wanted.id),
         "name": (known.name, wanted.name),
         "help_url": (known.help_url, wanted.help_url),
+        "locales": (known.locales, wanted.locales),
+        "mobile_domain": (known.mobile_domain, wanted.mobile_domain),
         "local": (config.authentication.verify, asked.authentication.verify),
     }
     differing = [name for name, (is_set, asked_for) in values.items() if name in given and is_set != asked_for]
     if differing:
-        options = ", ".join("--id" if name == "marketplace_id" else f"--{name.replace('_', '-')}" for name in differing)
+        options = ", ".join(_OPTIONS.get(name, f"--{name.replace('_', '-')}") for name in differing)
         raise click.UsageError(
             f"{path} exists with other values for {options}; edit the file, or leave the options out"
         )
@@ -218,8 +261,7 @@ def _next_steps(config: Path, master_key: Path) -> str:
 Then:
   copy {master_key} to a safe place: without it the record cannot be read
   relay --config {config} check
-  relay --config {config} party add --role buyer --ref B1 --mailbox buyer@mail.example
-  relay --config {config} party add --role seller --ref S1 --mailbox seller@mail.example
-  relay --config {config} pair add --buyer B1 --seller S1
+  relay --config {config} order add 1001 --buyer B1 --seller S1 \\
+    --buyer-mailbox buyer@mail.example --seller-mailbox seller@mail.example
   relay --config {config} party password add --ref S1
   relay --config {config} serve"""

@@ -9,12 +9,14 @@ from typing import BinaryIO
 import click
 
 from relay import installation
-from relay.actions import orders
+from relay.actions import orders, parties
 from relay.actions.order_import import ImportedOrder, import_orders
 from relay.actions.orders import OrderValues
+from relay.actions.parties import PartyUpdate
 from relay.cli import show
 from relay.cli.context import (
     CliContext,
+    MailAddress,
     buyer_option,
     by_option,
     in_marketplace,
@@ -26,7 +28,7 @@ from relay.core import order_report
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.order import FulfilledBy, Order
 from relay.core.model.pair import Pair
-from relay.core.model.party import Role
+from relay.core.model.party import Party, Role
 from relay.ports import Store
 
 _COLUMNS = "\n".join(f"{name:<15} {meaning}" for name, meaning in order_report.COLUMNS.items())
@@ -42,6 +44,8 @@ def order() -> None:
 @click.argument("order_id", metavar="ORDER")
 @buyer_option
 @seller_option
+@click.option("--buyer-mailbox", type=MailAddress(), help="The buyer's mail address; a new buyer needs it.")
+@click.option("--seller-mailbox", type=MailAddress(), help="The seller's mail address; a new seller needs it.")
 @click.option(
     "--item",
     "items",
@@ -73,6 +77,8 @@ async def add(
     order_id: str,
     buyer: str,
     seller: str,
+    buyer_mailbox: str | None,
+    seller_mailbox: str | None,
     items: tuple[str, ...],
     state: str | None,
     known: tuple[str, ...],
@@ -81,11 +87,12 @@ async def add(
 ) -> None:
     """Add or change an order. Its buyer and seller become a pair if they are not a pair yet.
 
-    This can be repeated: an option that is left out leaves the value of an existing order as it is.
+    With their mailboxes, a buyer and a seller who do not exist yet are added too. This can be repeated: an option that
+    is left out leaves the value of an existing order as it is.
     """
     shop = session.marketplace(marketplace)
-    buying = await known_party(store, shop, Role.BUYER, buyer)
-    selling = await known_party(store, shop, Role.SELLER, seller)
+    buying = await _party(session, store, shop, Role.BUYER, buyer, buyer_mailbox)
+    selling = await _party(session, store, shop, Role.SELLER, seller, seller_mailbox)
     values = OrderValues(
         items=_values(items),
         state=state,
@@ -94,6 +101,15 @@ async def add(
     )
     put, pair = await orders.put(session.actor, session.actions(store), shop, order_id, buying, selling, values)
     show.one(_described(put, pair), as_json=as_json)
+
+
+async def _party(
+    session: CliContext, store: Store, shop: Marketplace, role: Role, ref: str, mailbox: str | None
+) -> Party:
+    """Returns the party, which is added or gets this mailbox first if there is one. Raises UsageError if unknown."""
+    if mailbox is None:
+        return await known_party(store, shop, role, ref)
+    return await parties.put(session.actor, session.actions(store), shop, role, ref, PartyUpdate(mailbox=mailbox))
 
 
 @order.command("cancel")

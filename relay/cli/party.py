@@ -18,6 +18,7 @@ from relay.cli.context import (
     role_option,
     with_store,
 )
+from relay.config import Config
 from relay.core.model.party import Party, PartyState, Role
 from relay.ports import Store
 
@@ -182,10 +183,22 @@ def password() -> None:
 async def add_password(
     session: CliContext, store: Store, *, marketplace: str | None, role: str, ref: str, label: str, as_json: bool
 ) -> None:
-    """Make an app password and show it, which is possible only now. A third live password revokes the oldest."""
+    """Make an app password and show it with all that a mail program needs to send: server, port, user and password.
+
+    The password can be shown only now. A third live password revokes the oldest.
+    """
     owner = await known_party(store, session.marketplace(marketplace), Role(role), ref)
     made = await passwords.add(session.actor, session.actions(store), owner, label)
-    show.one({"id": made.id, "username": ref, "password": made.password}, as_json=as_json)
+    is_local = all(one.host in {"127.0.0.1", "::1"} for one in session.config.listener if one.kind == "submission")
+    server = "localhost" if is_local else session.config.hostname
+    shown = {"id": made.id, "server": server, "security": _security(session.config)}
+    show.one({**shown, "username": ref, "password": made.password}, as_json=as_json)
+
+
+def _security(config: Config) -> str:
+    """Returns the ports for mail programs with the names that mail programs give to their kinds of security."""
+    names = {"starttls": "STARTTLS", "implicit": "TLS", "none": "no encryption"}
+    return ", ".join(f"{names[one.tls]} {one.port}" for one in config.listener if one.kind == "submission")
 
 
 @password.command("revoke")

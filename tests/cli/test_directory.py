@@ -225,6 +225,21 @@ def test_an_app_password_is_shown_once_and_two_are_live(seeded: Installation) ->
     seeded.relay("party", "password", "revoke", made[2]["id"], exit_code=1)
 
 
+def test_an_app_password_comes_with_all_that_a_mail_program_asks_for(seeded: Installation) -> None:
+    made = seeded.json("party", "password", "add", "--ref", "S1")
+    assert (made["server"], made["username"]) == ("localhost", "S1")
+    assert made["security"] == "STARTTLS 0, TLS 0"  # the ports of this configuration
+
+
+def test_one_order_with_mailboxes_makes_its_parties(seeded: Installation) -> None:
+    order = ["order", "add", "O-9", "--buyer", "B9", "--seller", "S9"]
+    assert 'has no buyer "B9"' in seeded.relay(*order, exit_code=1).stderr
+    mailboxes = ["--buyer-mailbox", "b9@private.example", "--seller-mailbox", "s9@pots.example"]
+    assert seeded.json(*order, *mailboxes)["order"] == "O-9"
+    refs = {(one["role"], one["ref"]) for one in seeded.json("party", "list")}
+    assert {("buyer", "B9"), ("seller", "S9")} <= refs
+
+
 def test_an_app_password_opens_the_door_that_it_is_for(seeded: Installation) -> None:
     made = seeded.json("party", "password", "add", "--ref", "S1")
 

@@ -118,3 +118,24 @@ def test_a_new_master_key_is_taken_away_again_if_the_store_does_not_open(install
     installation.configure(lambda text: f'store = "sqlite:no-such-directory/relay.db"\n{text}')
     assert "removed" in _init(str(installation.directory), exit_code=1)
     assert not (installation.var / "keys" / "master.key").exists()
+
+
+def test_languages_and_the_mobile_domain_are_options(tmp_path: Path) -> None:
+    _init(str(tmp_path), "--locale", "ja", "--locale", "en", "--mobile-domain", "m.marketplace.example")
+    [shop] = load(tmp_path / "config.toml").marketplace
+    assert (shop.locales, shop.mobile_domain) == (("ja", "en"), "m.marketplace.example")
+    assert "other values for --locale" in " ".join(_init(str(tmp_path), "--locale", "en", exit_code=2).split())
+
+
+def test_a_local_trial_takes_answers_and_sends_to_this_computer_alone(tmp_path: Path) -> None:
+    _init(str(tmp_path), "--local")
+    config = load(tmp_path / "config.toml")
+    assert config.marketplace[0].authentication == "known_domain"
+    assert [(one.domain, one.host, one.port) for one in config.delivery.route] == [("*", "127.0.0.1", 1025)]
+
+
+def test_a_real_installation_proves_senders_and_has_no_route(tmp_path: Path) -> None:
+    _init(str(tmp_path))
+    config = load(tmp_path / "config.toml")
+    assert config.marketplace[0].authentication == "hold"
+    assert config.delivery.route == ()
