@@ -35,8 +35,9 @@ _TELLING: Final = FIELDS | {"message-id"}
 _TRACE_BYTES: Final = (
     16_384  # each name requires a search of the whole text, so only the newest octets of the trace fields are read
 )
-# The table for bytes.translate: an octet that no host name or IP address contains becomes a space.
-_NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:"
+# The table for bytes.translate: an octet that no host name or IP address contains becomes a space. The signs "@" and
+# "=" stay, because a word before such a sign is no host: it is a part of an address, or the name of a property.
+_NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:@="
 _TO_WORDS: Final = bytes(octet if octet in _NAME_OCTETS else 0x20 for octet in bytes(range(256)).lower())
 # A host name ends in letters, unlike versions and dates; an IPv6 address has eight groups or a gap, unlike a time.
 _HOST_OR_IPV4: Final = re.compile(r"(?:[a-z0-9_-]+\.)+(?:[a-z]+|xn--[a-z0-9-]+)\Z|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
@@ -51,17 +52,8 @@ _NOBODY: Final = re.compile(
 _HELO: Final = re.compile(
     rb"\bfrom[ \t\r\n]+([A-Za-z0-9_-]{4,63})(?=[ \t\r\n;])|helo=([A-Za-z0-9_-]{4,63})(?![A-Za-z0-9_.-])"
 )
-# Words of a trace field that are no hosts, though they have dots: names of properties, ids of servers, versions of
-# programs, and the parts of addresses before the at sign.
-_NO_HOST: Final = re.compile(
-    rb"""
-    [a-z]++\.[a-z-]++ =
-    | \b id [ \t\r\n]++ [^\s;]++
-    | \( (?: Postfix | Exim | Sendmail | Haraka | qmail | envelope-from ) [^()]*+ \)
-    | [a-z0-9.!#$%&'*+/=?^_`{|}~-]++ @
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+# The id that a server gives to a message may look like an IP address.
+_ID: Final = re.compile(rb"(?<![A-Za-z])id[ \t\r\n]+[0-9]+(?:\.[0-9]+){3}(?![0-9.])")
 # The right side of an id that is the name of a file, such as "logo@page.png".
 _FILE: Final = re.compile(r".*\.(?:pdf|txt|csv|docx?|xlsx?|jpe?g|gif|bmp|png|svg|webp|zip|eml|html?|xml|ics|vcf)\Z")
 _MESSAGE_IDS: Final = 50
@@ -103,7 +95,7 @@ def names(
     clients = [*map(str.lower, hidden), *((m[1] or m[2]).decode("ascii").lower() for m in _HELO.finditer(trace))]
     single = [*clients, *(each.strip(b"<> \t\r\n").decode("latin-1").lower() for each in right_sides)]
     of_ids = [name for name in _words(b" ".join(right_sides)) if not _FILE.match(name)]
-    listed = (*clients, *_words(_NO_HOST.sub(b" ", trace) if trace else trace), *of_ids)
+    listed = (*clients, *_words(_ID.sub(b"", trace)), *of_ids)
     found = {_bare(name) for name in listed if _is_full(name)}
     below_own = tuple([f".{domain}" for domain in own])
     foreign = {
@@ -144,6 +136,7 @@ def _is_full(name: str) -> bool:
 
 
 def _words(text: bytes) -> Iterator[str]:
+    text = text.replace(b"@", b"@ ").replace(b"=", b"= ")
     for octets in set(text.translate(_TO_WORDS).split()):
         if b":" in octets:
             pattern = _IPV6 if b"::" in octets or octets.count(b":") >= _COLONS else None
