@@ -335,6 +335,14 @@ def test_a_simulation_knows_the_policy(seeded: Installation, mail_file: Path) ->
     assert _simulate(seeded, mail_file)["verdict"] == "refuse"
 
 
+def test_a_simulation_shows_the_kind_and_the_phrases_that_show_it(seeded: Installation, mail_file: Path) -> None:
+    # R-POL-16 R-POL-21
+    mail_file.write_text(LETTER.format(subject="Hello", text="Please cancel your order."), encoding="utf-8")
+    found = _simulate(seeded, mail_file, "--login", "S1")
+    assert found["kind"] == "asks_buyer_to_cancel"
+    assert found["kind_shown_by"][0].startswith("asks_to_cancel (+1.8) at the body:0-")
+
+
 def test_a_simulation_for_people_ends_with_the_mail(seeded: Installation, mail_file: Path) -> None:
     (pair,) = seeded.json("pair", "list")
     envelope = ["--from", "owner@private.example", "--to", pair["buyer_alias"], "--login", "S1"]

@@ -278,6 +278,15 @@ def test_a_sender_is_an_address_or_a_domain(seeded: Installation, address: str) 
     assert "not one mail address, nor @domain" in result.stderr
 
 
+@pytest.mark.parametrize("kind", ["other", "reply"])
+def test_nobody_opts_out_of_a_kind_that_says_nothing(seeded: Installation, kind: str) -> None:
+    # R-POL-02
+    result = seeded.relay("opt-out", "set", "--buyer", "B1", "--kind", kind, exit_code=2)
+    assert f"nobody can opt out of mail of the kind {kind}" in result.stderr
+    assert seeded.json("opt-out", "list", "--buyer", "B1") == []
+    seeded.relay("opt-out", "clear", "--buyer", "B1", "--kind", kind)
+
+
 def test_opt_outs_are_set_and_cleared_by_scope(seeded: Installation) -> None:
     # R-POL-02
     scopes: tuple[list[str], ...] = ([], ["--seller", "S1"], ["--kind", "promotion"])

@@ -19,10 +19,11 @@ QUOTED_LINES: Final = Layer(
         re.MULTILINE | re.IGNORECASE,
     ),
     lambda _: "",
-    lambda _: True,
+    lambda text: any(sign in text for sign in (">", "＞", "|", "｜", "---")),
 )
 """Removes the lines that begin with a quote mark, and all text after a line such as "--- Original Message ---"."""
 
+_HEADER_OR_SIGNATURE: Final = ("From", "from", "FROM", "差出人", "送信者", "送信元", "\n--")
 COPIED_HEADER: Final = Layer(
     re.compile(
         r"""
@@ -35,7 +36,7 @@ COPIED_HEADER: Final = Layer(
         re.MULTILINE | re.IGNORECASE | re.VERBOSE,
     ),
     lambda _: "",
-    lambda text: "\n" in text,
+    lambda text: text.startswith("--") or any(sign in text for sign in _HEADER_OR_SIGNATURE),
 )
 """Removes a quote that begins with its own header, and the text after the mark of a signature (RFC 3676 §4.3)."""
 

@@ -16,7 +16,7 @@ def with_texts(case: Case) -> Case:
 
     Attached files do not count, and neither does the subject of a reply, because the writer did not write it newly.
     """
-    texts = tuple(reading.read(case))
+    texts = tuple(reading.of(case))
     written = _written(case, texts)
     is_reply = subject_marks.is_reply(case.head.subject)
     kind, found = inference.infer(case.writer.role, _shown(written), is_reply=is_reply)

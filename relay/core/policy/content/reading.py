@@ -8,6 +8,7 @@ count as the writer's own text.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from relay.core.mail import textbody
@@ -37,23 +38,37 @@ _LOOK_ALIKES: Final = dict(
     )
 )
 _LOOK_ALIKE: Final = re.compile(f"[{''.join(_LOOK_ALIKES)}]")
-_JAPANESE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_JAPANESE: Final = "[\u3040-\u30ff\u3400-\u9fff]"
 _WRAPPED_CHARS: Final = 30
 """The least characters of a Japanese line that a mail program, and not the writer, may have ended."""
+_LINE_END: Final = re.compile(rf"(?:\r\n|\n)(?={_JAPANESE})")
 
 
 def _line_end(match: re.Match[str]) -> str:
-    text, start, end = match.string, *match.span()
-    is_wrapped = (
-        start - text.rfind("\n", 0, start) > _WRAPPED_CHARS
-        and _JAPANESE.match(text, start - 1)
-        and _JAPANESE.match(text, end)
-    )
-    return "" if is_wrapped else "\n"
+    text, start = match.string, match.start()
+    is_long = start - text.rfind("\n", 0, start) > _WRAPPED_CHARS
+    return "" if is_long and _is_japanese(text[start - 1]) else match[0]
 
 
-_LINE_ENDS: Final = Layer(re.compile(r"\r?\n"), _line_end, lambda text: "\n" in text)
-"""Joins the lines of a Japanese text that was wrapped within a sentence, and turns each other line end into LF."""
+def _is_japanese(char: str) -> bool:
+    return "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff"
+
+
+def _unwrapped(text: str) -> str:
+    lines = text.split("\n")
+    joined = [lines[0]]
+    for before, line in pairwise(lines):
+        end = before.removesuffix("\r")
+        if len(end) >= _WRAPPED_CHARS and line and _is_japanese(line[0]) and _is_japanese(end[-1]):
+            joined[-1] = end
+        else:
+            joined.append("\n")
+        joined.append(line)
+    return "".join(joined)
+
+
+_WRAPPED_LINES: Final = Layer(_LINE_END, _line_end, lambda text: not text.isascii(), quickly=_unwrapped)
+"""Joins the lines of a Japanese text that was wrapped within a sentence."""
 
 
 class NewlyWritten(NamedTuple):
@@ -141,7 +156,7 @@ class Text:
             text.through(*SHOWN_HTML)
             text.fold()
         reading = Reading(text.view)
-        for layer in (QUOTED_LINES, COPIED_HEADER, _LINE_ENDS):
+        for layer in (QUOTED_LINES, COPIED_HEADER, _WRAPPED_LINES):
             reading.through(layer)
         return NewlyWritten(text, reading)
 

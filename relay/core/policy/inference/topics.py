@@ -4,7 +4,7 @@ The patterns are searched by RE2, so the time is linear for any text.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,23 +15,39 @@ import re2
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
 
+KINDS: Final[Mapping[Role, tuple[Kind, ...]]] = {
+    Role.BUYER: (Kind.RETURN_OR_REFUND, Kind.SERVICE_QUESTION, Kind.PRODUCT_QUESTION, Kind.THANKS),
+    Role.SELLER: (
+        Kind.ASKS_BUYER_TO_CANCEL,
+        Kind.REVIEW_REQUEST,
+        Kind.RETURN_OR_REFUND,
+        Kind.DELAY_OR_UNAVAILABLE,
+        Kind.PROMOTION,
+        Kind.STATUS_COPY,
+        Kind.THANKS,
+    ),
+}
+"""The kinds that a text of each writer may show. If two kinds have the same sum, the first of them is taken."""
 _GAP: Final = "[^.。!?]{0,20}"
-_WHITE: Final = "(?:[ \\n]+)"
+_WHITE: Final = "(?:[ \\r\\n]+)"
 _MEMORY_BYTES: Final = 64 * 1024 * 1024
 """The most memory for the states of one set of patterns; RE2 makes a state only when a text needs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """Phrases that say the same: its name, its weight for or against each kind, and one RE2 pattern of all phrases."""
+    """Phrases that say the same, as one RE2 pattern of bytes in UTF-8.
+
+    `weights` are the weights for or against each kind, in the order of the kinds of the writer (`KINDS`).
+    """
 
     name: str
-    weights: Mapping[Kind, float]
+    weights: tuple[float, ...]
     pattern: str
 
-    @property
-    def compiled(self) -> "re2._Regexp":
-        return _compiled(self.pattern)
+    def places(self, octets: bytes) -> "Iterator[re2._Match[bytes]]":
+        """Yields the places of phrases in a text, which is given in UTF-8; their offsets are those of bytes."""
+        return _compiled(self.pattern).finditer(octets)
 
 
 class _Topics:
@@ -60,7 +76,9 @@ def in_text(writer: Role, octets: bytes) -> list[Topic]:
 
 @cache
 def _of(writer: Role) -> _Topics:
-    return _Topics([_topic(name, table) for name, table in _tables().items() if table.get("only", writer) == writer])
+    kinds = KINDS[writer]
+    tables = _tables().items()
+    return _Topics([_topic(name, table, kinds) for name, table in tables if table.get("only", writer) == writer])
 
 
 @cache
@@ -68,15 +86,17 @@ def _tables() -> Mapping[str, Any]:
     return tomllib.loads((files(__package__) / "phrases.toml").read_text(encoding="utf-8"))
 
 
-def _topic(name: str, table: Mapping[str, Any]) -> Topic:
+def _topic(name: str, table: Mapping[str, Any], kinds: Sequence[Kind]) -> Topic:
     phrases = "|".join(f"(?:{phrase})" for phrase in (*table.get("ja", ()), *table.get("en", ())))
     return Topic(
         name=name,
-        weights={Kind(kind): weight for kind, weight in table["weights"].items()},
+        weights=tuple(table["weights"].get(kind.value, 0.0) for kind in kinds),
         pattern=f"(?i){phrases.replace('…', _GAP).replace(' ', _WHITE)}",
     )
 
 
 @cache
 def _compiled(pattern: str) -> "re2._Regexp":
-    return re2.compile(pattern)
+    options = re2.Options()
+    options.never_capture = True
+    return re2.compile(pattern, options)
