@@ -5,10 +5,9 @@ sellers have different kinds: only buyers ask questions, and only sellers advert
 alone.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
-
-import re2
 
 from relay.core.model.kind import Kind
 from relay.core.model.party import Role
@@ -77,8 +76,8 @@ def places(writer: Role, kind: Kind, texts: Sequence[Excerpt]) -> Iterator[Found
         octets = words.words.encode("utf-8", "replace")
         for topic in in_text(writer, octets):
             if topic.weights[number] > 0:
-                for match in topic.places(octets):
-                    yield _found(topic, topic.weights[number], text, octets, match)
+                for span in topic.places(octets):
+                    yield _found(topic, topic.weights[number], text, octets, span)
 
 
 def _form(texts: Sequence[Excerpt], octets: Sequence[bytes], *, is_reply: bool) -> Mapping[Kind, float]:
@@ -97,7 +96,8 @@ def _heaviest(writer: Role, topics: Sequence[Topic], form: Mapping[Kind, float])
     kinds = KINDS[writer]
     if not topics:
         return Kind.OTHER
-    sums = dict(zip(kinds, map(sum, zip(*(topic.weights for topic in topics), strict=True)), strict=True))
+    columns = zip(*(topic.weights for topic in topics), strict=True)
+    sums = {kind: math.fsum(column) for kind, column in zip(kinds, columns, strict=True)}
     for kind, weight in form.items():
         if kind in sums:
             sums[kind] += weight
@@ -114,7 +114,6 @@ def _first(topic: Topic, weight: float, octets: Sequence[bytes], found: Sequence
     return _found(topic, weight, text, octets[text], next(topic.places(octets[text])))
 
 
-def _found(topic: Topic, weight: float, text: int, octets: bytes, match: "re2._Match[bytes]") -> Found:
-    start = len(octets[: match.start()].decode())
-    end = start + len(octets[match.start() : match.end()].decode())
-    return Found(topic.name, weight, text, start, end)
+def _found(topic: Topic, weight: float, text: int, octets: bytes, span: tuple[int, int]) -> Found:
+    start = len(octets[: span[0]].decode())
+    return Found(topic.name, weight, text, start, start + len(octets[slice(*span)].decode()))

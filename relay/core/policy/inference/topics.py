@@ -45,9 +45,10 @@ class Topic:
     weights: tuple[float, ...]
     pattern: str
 
-    def places(self, octets: bytes) -> "Iterator[re2._Match[bytes]]":
-        """Yields the places of phrases in a text, which is given in UTF-8; their offsets are those of bytes."""
-        return _compiled(self.pattern).finditer(octets)
+    def places(self, octets: bytes) -> Iterator[tuple[int, int]]:
+        """Yields the span of each phrase in a text, which is given in UTF-8; the offsets are those of bytes."""
+        for match in _compiled(self.pattern).finditer(octets):
+            yield match.start(), match.end()
 
 
 class _Topics:
