@@ -23,7 +23,7 @@ class InHand(Protocol):
     """An item that this process has leased and not settled yet."""
 
     async def turn(self) -> float:
-        """Waits for a free place in each lane of the item.
+        """Waits for a free place in each lane of the item, and takes all but that at the address of a server.
 
         Returns 0 when the attempt may begin. If a lane was closed meanwhile, returns the number of seconds by which the
         item must be put off.

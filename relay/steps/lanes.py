@@ -305,10 +305,11 @@ class ProcessLanes:
     # ------------------------------------------------------------ turns
 
     def start(self, in_hand: "ItemInHand") -> bool:
-        """Takes a place in each lane of the item, and returns True.
+        """Takes a place in each lane of the item but that of a server's address, and returns True.
 
         Returns False, with no place taken, if one of the lanes has no free place, or the destination's interval is not
-        over.
+        over. The attempt takes its place at an address when it knows the address. Until then a slow DNS server must not
+        take places and memory from the mail to the server that was contacted last.
         """
         path = in_hand.path
         if self.running >= self.limits.concurrency or not path.has_place(in_hand.address):
@@ -321,6 +322,7 @@ class ProcessLanes:
                     self._timer = asyncio.get_running_loop().call_later(timed.next_at_s - now_s, self._tick)
                 return False
             timed.next_at_s = now_s + self.limits.interval_s
+        in_hand.leave_address()
         for lane in in_hand.lanes:
             lane.running += 1
         in_hand.places = list(in_hand.lanes)
@@ -417,7 +419,7 @@ class ItemInHand:
     def take_memory(self, size_bytes: int) -> None:
         """Takes memory for the content of the item. It may be called once. Raises NoRoomError."""
         lanes = [] if self.path.routed else list(self.lanes)
-        if not all(self._fits(lane, size_bytes) for lane in lanes):
+        if not all(self._fits(lane, size_bytes) for lane in (*lanes, self.address) if lane is not None):
             raise NoRoomError
         if not self.owner.memory.take(self.state, size_bytes):
             raise NoRoomError
@@ -427,18 +429,26 @@ class ItemInHand:
 
     def has_memory_in(self, lane: _Lane) -> bool:
         """Returns whether the lane's share of the memory has room for the content of the item."""
-        return not self.memory_bytes or lane in self.memory_lanes or self._fits(lane, self.memory_bytes)
+        return not self.memory_bytes or self._fits(lane, self.memory_bytes)
 
     def _fits(self, lane: _Lane, size_bytes: int) -> bool:
         return not lane.memory_bytes or lane.memory_bytes + size_bytes <= self.owner.memory.share_bytes
 
     def move_to(self, address: _Lane) -> None:
-        """Takes a place and memory in the lane of a server's address, and gives back those at other addresses.
+        """Takes a place and memory in the lane of a server's address, and gives back those at another address."""
+        self.leave_address()
+        address.running += 1
+        address.items += 1
+        self.places.append(address)
+        self.lanes.append(address)
+        if self.memory_bytes:
+            self._use_memory_of(address)
+        if self.owner.queued:
+            self.owner.pump()
 
-        The lanes of the item contain the address of an earlier attempt. The DNS of the domain may lead to another one
-        now, and an attempt there must not take places and memory from the mail to that server.
-        """
-        for lane in [lane for lane in self.lanes if lane.kind == "address" and lane is not address]:
+    def leave_address(self) -> None:
+        """Ends the counting of the item in the lane of a server's address, and gives its place and memory back."""
+        for lane in [lane for lane in self.lanes if lane.kind == "address"]:
             self.lanes.remove(lane)
             lane.items -= 1
             if lane in self.places:
@@ -447,15 +457,6 @@ class ItemInHand:
             if lane in self.memory_lanes:
                 self.memory_lanes.remove(lane)
                 lane.memory_bytes -= self.memory_bytes
-        address.running += 1
-        self.places.append(address)
-        if address not in self.lanes:
-            address.items += 1
-            self.lanes.append(address)
-        if self.memory_bytes and address not in self.memory_lanes:
-            self._use_memory_of(address)
-        if self.owner.queued:
-            self.owner.pump()
 
     def _use_memory_of(self, lane: _Lane) -> None:
         lane.memory_bytes += self.memory_bytes

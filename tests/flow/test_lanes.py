@@ -354,6 +354,30 @@ async def test_a_domain_whose_dns_leads_elsewhere_leaves_its_earlier_server(lane
     good.take_memory(BIG)
 
 
+async def test_a_slow_dns_look_up_takes_nothing_of_the_server_before(lanes: ProcessLanes) -> None:  # R-OUT-01
+    await known(lanes)
+    for _ in range(4):
+        in_hand = lanes.take("a.tar.example")
+        assert await in_hand.turn() == 0
+        assert lanes.attempt("a.tar.example").place(OF_ANOTHER)
+        in_hand.ended(ACCEPTED)
+        in_hand.leave()
+    looked_up = taken(lanes, ["a.tar.example"] * 8)
+    for in_hand in looked_up:
+        assert await in_hand.turn() == 0
+    looked_up[0].take_memory(BIG)
+    assert lanes.room("good.example") == 32
+    good = lanes.take("good.example")
+    assert await asyncio.wait_for(good.turn(), 1) == 0
+    good.take_memory(BIG)
+    attempt = lanes.attempt("good.example")
+    assert attempt.place(OF_ANOTHER)
+    for in_hand in looked_up:
+        in_hand.leave()
+    good.leave()
+    assert lanes.room("good.example") == 32
+
+
 async def test_a_lane_that_closes_puts_off_those_that_wait_for_a_turn(lanes: ProcessLanes) -> None:  # R-OUT-02
     await one(lanes, "shop.example", ACCEPTED)
     items = taken(lanes, ["shop.example"] * 8)
