@@ -5,6 +5,7 @@ them send acknowledgements without any mark. So the time and the text of a mail 
 """
 
 import re
+import string
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -26,8 +27,9 @@ _QUOTE: Final = (">", "＞", "|", "｜")
 _ORIGINAL: Final = re.compile(
     r"-{3,}\s*(?:Original Message|Forwarded message|元のメッセージ|転送メッセージ)", re.IGNORECASE
 )
+_HAS_QUOTE: Final = re.compile(r"^[ \t\u3000]*+(?:[>＞|｜]|-{3})", re.MULTILINE)
 _BLOCKQUOTE: Final = re.compile(r"<blockquote\b", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*")
+_NUMBER: Final = re.compile(r"(?<![a-z0-9])[a-z]*+[0-9][a-z0-9]*+")
 
 
 def class_of(
@@ -71,12 +73,14 @@ def own_text(content: bytes, root: Part, *, shortest_bytes: int, without_numbers
         for layer in SHOWN_HTML:
             reading.through(layer)
         text = reading.text
-    folded = " ".join(" ".join(_own_lines(text)).split()).casefold()
-    if not folded.isascii():
-        folded = unicodedata.normalize("NFKC", folded)
-    if len(folded.encode("utf-8", "surrogatepass")) < shortest_bytes:
-        return ""
-    return _NUMBER.sub("0", folded) if without_numbers else folded
+    if _HAS_QUOTE.search(text):
+        text = "\n".join(_own_lines(text))
+    folded = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text.casefold())
+    if without_numbers:
+        folded = _NUMBER.sub("0", folded)
+    # Bytes lose their white space many times faster than a string does.
+    octets = folded.encode("utf-8", "surrogatepass").translate(None, string.whitespace.encode())
+    return octets.decode("utf-8", "surrogatepass") if len(octets) >= shortest_bytes else ""
 
 
 def _texts(root: Part) -> Iterator[Part]:
