@@ -15,10 +15,13 @@ from relay.core.model.message import Incoming
 from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.reason import Reason, ReasonCode
 from relay.ports import SecretStore, Store, Use
-from relay.steps.clients import client_of
+from relay.steps.clients import client_of, is_behind_front
 from relay.steps.outcomes import ForOperator, Judgement, Refused, Rerouted
 from relay.steps.recipients import OperatorRecipient, PartyRecipient
 
+_FRONTS: Final = "fronts"
+_CLIENTS_BEHIND_FRONTS: Final = 10
+"""The limits for all clients behind mail servers in front of the relay, as a multiple of the limits for one client."""
 _LOOP: Final = Reason(code=ReasonCode.LOOP)
 
 
@@ -65,30 +68,35 @@ async def uses(
     """Returns the counts that a message to the operator adds to its client's limits, or the reason to refuse it.
 
     `party_id` is the id of the writer if the writer is proven. The first message of a day is accepted whatever its
-    size. Raises UnavailableError.
+    size. All clients behind mail servers in front of the relay have a common limit too, because the writer chooses the
+    domain under which such a client is counted. Raises UnavailableError.
     """
     size_bytes, now = len(incoming.content), incoming.received_at
     party_id = party_id or incoming.peer.login_party_id
     if party_id is None and not incoming.peer.trusted and size_bytes > limits.message_bytes:
         return Reason(code=ReasonCode.OPERATOR_MAIL_TOO_BIG, values=(("limit_bytes", str(limits.message_bytes)),))
-    name = f"party {party_id}" if party_id else client_of(incoming)
-    subject_id = _subject_id(store.secrets, recipient.marketplace.id, name)
+    clients = {f"party {party_id}" if party_id else client_of(incoming): 1}
+    if party_id is None and is_behind_front(incoming.peer):
+        clients[_FRONTS] = _CLIENTS_BEHIND_FRONTS
     day = days.day_of(now, recipient.policy).isoformat()
-    messages = Use(
-        scope=QuotaScope.OPERATOR_MESSAGES, subject_id=subject_id, day=day, limit=max(1, limits.messages_per_client)
-    )
-    octets = Use(
-        scope=QuotaScope.OPERATOR_BYTES,
-        subject_id=subject_id,
-        day=day,
-        limit=max(size_bytes, limits.bytes_per_client),
-        amount=size_bytes,
-    )
-    used_messages, used_bytes = await store.limits.used((messages, octets))
-    is_over = used_bytes + size_bytes > limits.bytes_per_client
-    if used_messages and (used_messages >= limits.messages_per_client or is_over):
+    counts: list[Use] = []
+    for name, shares in clients.items():
+        subject_id = _subject_id(store.secrets, recipient.marketplace.id, name)
+        most_messages, most_bytes = shares * limits.messages_per_client, shares * limits.bytes_per_client
+        counts += (
+            Use(scope=QuotaScope.OPERATOR_MESSAGES, subject_id=subject_id, day=day, limit=max(1, most_messages)),
+            Use(
+                scope=QuotaScope.OPERATOR_BYTES,
+                subject_id=subject_id,
+                day=day,
+                limit=max(size_bytes, most_bytes),
+                amount=size_bytes,
+            ),
+        )
+    used = await store.limits.used(counts)
+    if any(number + use.amount > use.limit for number, use in zip(used, counts, strict=True)):
         return _come_again(recipient, now)
-    return messages, octets
+    return tuple(counts)
 
 
 def _come_again(recipient: OperatorRecipient | PartyRecipient, now: datetime) -> Reason:

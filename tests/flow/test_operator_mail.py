@@ -120,6 +120,20 @@ async def test_behind_a_server_in_front_each_domain_is_counted_by_itself(market:
     assert await codes(market, 1, port=port, trusted=True, mail_from="x@z.example") == [250]
 
 
+@pytest.mark.parametrize("size_bytes", [100, 900])
+async def test_behind_a_server_in_front_the_domains_have_a_limit_together(market: MarketEnv, size_bytes: int) -> None:
+    found = [
+        (await codes(market, 1, port=Port.LMTP, mail_from=f"x@{n}.example", size_bytes=size_bytes))[0]
+        for n in range(31)
+    ]
+    most = min(30, 20_000 // size_bytes)
+    assert found == [250] * most + [452] * (31 - most)
+    assert await codes(market, 1) == [250], "a client of its own"
+    assert await codes(market, 1, port=Port.LMTP, login=Role.SELLER) == [250]
+    market.clock.forward(86_400)
+    assert await codes(market, 1, port=Port.LMTP) == [250]
+
+
 async def test_a_first_message_is_taken_whatever_its_size(market: MarketEnv) -> None:
     assert await codes(market, 2, size_bytes=2_500, login=Role.SELLER) == [250, 452]
 
