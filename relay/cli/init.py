@@ -14,10 +14,10 @@ from relay.actions.dns_records import wanted, zone_line
 from relay.cli.context import CliContext, MailAddress
 from relay.config import Config, load, parse
 from relay.core.mail.address import fold_domain
+from relay.core.notice.texts import LANGUAGES
 from relay.edge.tls import make_self_signed
 from relay.ports import StoreError
 from relay.store.crypto import MasterKeys
-from relay.texts import LANGUAGES
 
 _CONFIG: Final = """\
 # The relay's configuration. Every other key, with its default, is in config.example.toml; `relay check` says what is

@@ -38,14 +38,14 @@ async def evidence(market: MarketEnv) -> tuple[str | None, OrderEvidence | None]
     return summary.order_external_id, summary.detail.order_evidence
 
 
-async def ask(market: MarketEnv, *, tag: str = "", **fields: str) -> EmailMessage:
+async def ask(market: MarketEnv, *, tag: str = "", **fields: Any) -> EmailMessage:
     """Sends a mail of the buyer, and returns it as the seller gets it."""
     await market.send(BUYER, market.seller_alias.replace("@", f"{tag}@"), **fields)
     [mail] = [mail for mail in await market.deliver_due() if mail.rcpt_to == SELLER]
     return parsed(mail)
 
 
-async def answer(market: MarketEnv, to: EmailMessage, **fields: str) -> list[EmailMessage]:
+async def answer(market: MarketEnv, to: EmailMessage, **fields: Any) -> list[EmailMessage]:
     """Sends an answer of the seller, and returns all mail that follows."""
     await market.send(SELLER, market.buyer_alias, In_Reply_To=to["Message-ID"], References=to["Message-ID"], **fields)
     return [parsed(mail) for mail in await market.deliver_due()]
@@ -160,11 +160,12 @@ async def test_a_closed_thread_shuts_out_no_mail_about_another_order(market: Mar
     [notice] = await answer(market, first, body="late")
     assert "thread_closed" in notice.as_string()
     await put(market, "250-9998")
-    for fields in (
+    several: tuple[dict[str, Any], ...] = (
         {"Subject": "ご注文 250-9998 の発送について"},
         {"body": "ご注文 250-9998 の色はどちらにしますか。"},
         {},
-    ):
+    )
+    for fields in several:
         await market.send(SELLER, market.buyer_alias, **fields)
         assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
         assert (await newest(market)).order_external_id == "250-9998"
