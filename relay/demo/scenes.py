@@ -118,11 +118,11 @@ async def carrier_mailbox(context: SceneContext) -> None:
     context.narrate("花子さんの携帯へ。A Japanese shop writes to a mailbox at a mobile carrier.")
     alias = context.mailer.alias(KAEDE, HANAKO)
     context.check(alias.endswith("@" + MOBILE_DOMAIN), f"Hanako's alias is under {MOBILE_DOMAIN}")
-    text = f"佐藤様\n\nご注文の鉋は明日発送いたします。\n\n{KAEDE.name}\n{KAEDE.mailbox}\n"
+    text = f"佐藤様\n\nお尋ねの鉋の刃は、幅四十八ミリです。\n\n{KAEDE.name}\n{KAEDE.mailbox}\n"
     dialogue = await context.write(KAEDE, alias, "ご注文について", text)
     context.check(dialogue.accepted, "the relay took the message")
     _, displayed = await context.mail(HANAKO)
-    context.check("鉋は明日発送" in displayed.text, "the text is whole")
+    context.check("刃は、幅四十八ミリ" in displayed.text, "the text is whole")
     context.check(KAEDE.mailbox not in displayed.text, "the shop's real address is not in it")
     await context.record()
 
