@@ -33,7 +33,8 @@ class Workers(Protocol):
     async def run(self, party: str, content: bytes, work: Callable[[*A], T], *args: *A) -> T:
         """Returns the result of `work(*args)`, computed in another process.
 
-        `party` is the party or the network for which the work is done, and limits its share of the worker places.
+        `party` is the party or the network for which the work is done, and limits its share of the worker places. If it
+        is the name of a party, a space and the name of a client, the client has a part of that party's share.
         `content` is the message that the work is about; it may also be one of `args`. `work` must be a function of a
         module, and the arguments and the result must be picklable. An exception of `work` is raised unchanged, with its
         traceback.

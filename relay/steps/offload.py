@@ -20,6 +20,7 @@ from relay.core.mail.mime import Part
 from relay.core.model.facts import Facts
 from relay.core.model.message import Incoming
 from relay.ports import Workers
+from relay.steps.clients import network_of
 
 A = TypeVarTuple("A")
 P = ParamSpec("P")
@@ -80,9 +81,12 @@ class MailWork:
         """Returns the same work, counted in the share of its writer.
 
         All writers who are not registered count as one party, so that strangers do not use up the share of a registered
-        writer.
+        writer. Each network of them has a part of that share.
         """
-        party = facts.pair.side(writer.role).party.id if writer.registered else _STRANGERS
+        if writer.registered:
+            party = facts.pair.side(writer.role).party.id
+        else:
+            party = f"{_STRANGERS} {network_of(self.incoming)}"
         return type(self)(self.workers, self.incoming, party)
 
     async def do(self, work: Callable[[*A], T], *args: *A, is_heavy: bool) -> T:

@@ -259,6 +259,24 @@ async def test_the_queue_is_bounded_in_all_and_for_each_party() -> None:
         await visitor.leave()
 
 
+async def test_a_client_of_a_party_leaves_places_to_its_other_clients() -> None:
+    room = places(in_all=4, per_party=2, waiting=20, waiting_per_party=8)
+    first = [Visitor(room.place("strangers a", 60)) for _ in range(4)]
+    await turns()
+    assert [visitor.is_in for visitor in first] == [True, False, False, False]
+    with pytest.raises(HeavyMailError, match="too many"):
+        await first[3].task
+    second, third, seller = (Visitor(room.place(party, 60)) for party in ("strangers b", "strangers c", "seller"))
+    await turns()
+    assert (second.is_in, third.is_in, seller.is_in) == (True, False, True), "all strangers have a bound together"
+    await second.leave()
+    await turns()
+    assert (third.is_in, first[1].is_in) == (True, False)
+    for visitor in (third, seller, *first[:3]):
+        await turns()
+        await visitor.leave()
+
+
 async def test_waiting_has_an_end_and_one_who_goes_leaves_no_gap() -> None:
     room = places(in_all=1)
     first = Visitor(room.place("a", 60))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final, NamedTuple
 
 from relay.ports import HeavyMailError
@@ -19,7 +19,8 @@ class _Waiting(NamedTuple):
 class WorkPlaces:
     """Gives places to parties in the order of arrival, and to no party more than its share.
 
-    A party that waits only for the end of its own work does not delay the parties after it.
+    A party that waits only for the end of its own work does not delay the parties after it. A client of a party, where
+    `party` is both names with a space between them, gets a quarter of the party's share at most, or one place.
     """
 
     def __init__(self, *, in_all: int, per_party: int, waiting: int, waiting_per_party: int) -> None:
@@ -47,8 +48,10 @@ class WorkPlaces:
         if self._may_begin(party):
             self._begin(party)
             return
-        of_party = sum(one.party == party for one in self._queue)
-        if len(self._queue) >= self._most_waiting or of_party >= self._most_waiting_per_party:
+        waiting_for = Counter(name for one in self._queue for name, _ in _shares(one.party, 0))
+        if len(self._queue) >= self._most_waiting or any(
+            waiting_for[name] >= most for name, most in _shares(party, self._most_waiting_per_party)
+        ):
             raise HeavyMailError(_FULL)
         waiting = _Waiting(party, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
@@ -65,15 +68,15 @@ class WorkPlaces:
             raise
 
     def _may_begin(self, party: str) -> bool:
-        return self._free > 0 and self._taken[party] < self._per_party
+        return self._free > 0 and all(self._taken[name] < most for name, most in _shares(party, self._per_party))
 
     def _begin(self, party: str) -> None:
         self._free -= 1
-        self._taken[party] += 1
+        self._taken.update(name for name, _ in _shares(party, 0))
 
     def _give_back(self, party: str) -> None:
         self._free += 1
-        self._taken[party] -= 1
+        self._taken.subtract(name for name, _ in _shares(party, 0))
         self._taken += Counter()  # removes parties without a place
         for waiting in self._queue:
             # A cancelled waiter removes itself one turn of the event loop later.
@@ -82,3 +85,10 @@ class WorkPlaces:
                 self._begin(waiting.party)
                 waiting.turn.set_result(None)
                 return
+
+
+def _shares(party: str, most: int) -> Iterator[tuple[str, int]]:
+    """Yields each name under which work is counted, with its limit, if `most` is the limit of a party."""
+    yield party.partition(" ")[0], most
+    if " " in party:
+        yield party, max(1, most // 4)
