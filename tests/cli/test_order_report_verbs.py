@@ -143,7 +143,7 @@ def test_an_order_does_not_change_hands(installation: Installation, report: Path
 
 
 def test_a_language_that_the_marketplace_does_not_speak_is_a_bad_row(installation: Installation) -> None:
-    installation.configure(lambda text: text + 'locales = ["ja"]\n')
+    installation.configure(lambda text: text.replace('locales = ["en", "ja"]', 'locales = ["ja"]'))
     stdin = f"{HEADER}\n{ROWS[2]}\n{ROWS[0]}\n".encode()
     (error,) = installation.json("order", "import", "-", stdin=stdin, exit_code=1)["errors"]
     assert error["column"] == "buyer_locale"

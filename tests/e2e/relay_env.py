@@ -112,13 +112,15 @@ def plain(mail_from: str, to: str, subject: str, text: str = "") -> bytes:
 
 
 _BUYERS, _SELLERS = "@phone.example", "@(pottery|glass).example"
+_MASKED = re.compile(r"\w?…\w?@[\w.-]+")
 _URL = re.compile(r"https?://[^\s\"<>]+")
 
 
 def disclosed(env: RelayEnv) -> Iterator[str]:
     """Yields the places that disclose an address: mails to the other side, URLs, the log, metrics, output of commands."""
     with urlopen(f"http://127.0.0.1:{env.relay.web}/metrics", timeout=10) as page:
-        shown = {"log": env.relay.log(), "metrics": page.read().decode(), "commands": "".join(env.relay.printed)}
+        shown = {"log": env.relay.log(), "metrics": page.read().decode()}
+    shown["commands"] = _MASKED.sub("", "".join(env.relay.printed))
     yield from (where for where, text in shown.items() if re.search(f"{_BUYERS}|{_SELLERS}", text))
     for received in env.sink.mails:
         (to,) = received.rcpt_to

@@ -232,11 +232,11 @@ def test_a_bounce_to_the_return_path_becomes_one_notice(short_retry_env: RelayEn
 # R-POL-02: an opt-out takes effect on what waits
 def test_an_opt_out_returns_what_is_still_on_its_way(dns_env: DnsEnv) -> None:
     buyer = "had.enough@phone.example"
-    heard = _deferred(dns_env, buyer, "Still on its way")
+    heard = _deferred(dns_env, buyer, "Colour of the vase")
     dns_env.env.relay.run("opt-out", "set", "--buyer", "had.enough").check_returncode()
     dns_env.env.relay.cli("queue", "flush")
     dns_env.env.becomes(heard.record_id, "returned")
-    notice = dns_env.env.mail(_seller(buyer), "Still on its way").content.decode()
+    notice = dns_env.env.mail(_seller(buyer), "Colour of the vase").content.decode()
     assert "X-Relay-Reason: opted_out" in notice
     assert not dns_env.env.mails(buyer)
 

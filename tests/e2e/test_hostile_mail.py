@@ -49,10 +49,14 @@ def _many_addresses(count: int) -> bytes:
 
 _OWN = SELLER.encode()
 _TAKEN = "250 2.0.0 "
-_PARTS = "554 5.6.0 Message not readable: too many MIME parts (malformed); see https://market.example/help"
-_DEPTH = "554 5.6.0 Message not readable: MIME parts are nested too deep (malformed); see https://market.example/help"
-_LONG = "554 5.6.0 Message not readable: the header is too long (malformed); see https://market.example/help"
-_FIELDS = "554 5.6.0 Message not readable: too many header fields (malformed); see https://market.example/help"
+_PARTS = "554 5.6.0 Message not readable: too many MIME parts, from part "
+_DEPTH = "554 5.6.0 Message not readable: MIME parts are nested too deep in part 1.1.1"
+_LONG = (
+    "554 5.6.0 Message not readable: the header of the message is too long (malformed); see https://market.example/help"
+)
+_FIELDS = (
+    "554 5.6.0 Message not readable: too many header fields in the message (malformed); see https://market.example/help"
+)
 _NUL = "550 5.6.0 the message has a NUL"
 _FROM = "550 5.6.0 The From field must name exactly one readable address (from_defect); see https://market.example/help"
 

@@ -11,12 +11,20 @@ from relay.core.model.event import EventType, HoldData
 from relay.core.model.facts import Proof
 from relay.core.model.item import ItemKind, ItemState
 from relay.core.model.message import MessageState, Port
-from relay.core.model.order import OrderUpdate
+from relay.core.model.order import OrderEvidence, OrderUpdate
 from relay.core.model.party import Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender, SenderState
 from relay.core.model.verdict import Action
-from relay.ports import LetterType, ListedBy, RecordAction, RecordDetail, RecordedReason, SenderListing
+from relay.ports import (
+    LetterType,
+    ListedBy,
+    RecordAction,
+    RecordDetail,
+    RecordedEvidence,
+    RecordedReason,
+    SenderListing,
+)
 from relay.store import SqlStore
 from tests.store.store_env import Database, StoreEnv, execute
 from tests.support.narrowing import not_none
@@ -29,6 +37,8 @@ DETAIL = RecordDetail(
     to="buyer",
     tagged=True,
     other_tags=("order_problem", "O1"),
+    order_evidence=OrderEvidence.TEXT,
+    thread_order="O2",
     reasons=(
         RecordedReason(code=ReasonCode.SENDER_PENDING, rule="R-SND-02"),
         RecordedReason(code=ReasonCode.CONTACT_DATA, rule="R-POL-05", part="1.2", start=0, end=9),
@@ -48,6 +58,7 @@ DETAIL = RecordDetail(
     listed_by=ListedBy.OTHER_SIDE,
     kept_action=RecordAction.RETURN,
     kept_reasons=(RecordedReason(code=ReasonCode.CONTACT_DATA, rule="R-POL-08", part="1", start=2, end=7),),
+    evidence=(RecordedEvidence(topic="thanks", weight=2.5, part="1", start=0, end=9),),
 )
 """It has no value that is a default."""
 
