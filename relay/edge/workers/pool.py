@@ -30,6 +30,8 @@ _MODULE: Final = "relay.edge.workers.process"
 _PIPE_BYTES: Final = 1 << 20
 _MOST_REMEMBERED: Final = 1_000
 _LONGEST_PAUSE_S: Final = 60
+_ENDING_S: Final = 5
+"""The longest time from the end of a process's output to the end of the process."""
 _READ_AT_ONCE_BYTES: Final = 100_000
 _NOT_NOW: Final = "the message could not be checked now, try again later"
 
@@ -94,6 +96,17 @@ class _Worker:
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+
+    async def status(self) -> int:
+        """Returns the exit status of a process that has closed its pipes, and kills it if it does not end by itself.
+
+        The kill comes late, because `Popen.kill` reads the status of an ended process, which the event loop then misses.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_S):
+                return await self.process.wait()
+        self.kill()
+        return await self.process.wait()
 
     async def end(self) -> None:
         """Kills the process, waits for its end, and closes the pipes."""
@@ -215,8 +228,7 @@ class WorkerPool:
             worker.kill()
             raise _FailedError("deadline") from None
         except (OSError, EOFError):
-            worker.kill()
-            code = await worker.process.wait()
+            code = await worker.status()
             if self._is_stopping:
                 raise HeavyMailError(_NOT_NOW) from None
             if not worker.has_begun:
