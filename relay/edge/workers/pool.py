@@ -100,7 +100,7 @@ class _Worker:
     async def status(self) -> int:
         """Returns the exit status of a process that has closed its pipes, and kills it if it does not end by itself.
 
-        The kill comes late, because `Popen.kill` reads the status of an ended process, which the event loop then misses.
+        The kill comes late: `Popen.kill` reads the status of an ended process, which the event loop then misses.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ENDING_S):
