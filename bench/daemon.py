@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from relay.core import dkim
 from relay.core.model.pair import Pair
@@ -13,6 +13,22 @@ from relay.core.model.party import Role
 from relay.ports import DkimKey, Store
 
 DOMAIN = "relay.test"
+_POLICY: Final = """
+version = "bench-1"
+effective_at = 2026-01-01T00:00:00Z
+
+# One pair writes the same text as fast as it can.
+[limits]
+instant_reply_s = 0
+repeated_text_bytes = 0
+pair_per_hour = 0
+"""
+
+
+def put_policy(directory: Path) -> None:
+    """Writes the policy of a bench, which has no limit on a pair's pace, to `policies` in `directory`."""
+    (directory / "policies").mkdir()
+    (directory / "policies/bench.toml").write_text(_POLICY, encoding="ascii")
 
 
 def start(directory: Path, *, prefix: Sequence[str] = ()) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:

@@ -59,6 +59,7 @@ name = "Market"
 domain = "relay.test"
 operator = "ops@operator.test"
 help_url = "https://relay.test/help"
+policies = "policies"
 authentication = "known_domain"
 """
 
@@ -92,6 +93,7 @@ class Relay:
         shutil.rmtree(self._dir, ignore_errors=True)
         (self._dir / "var/keys").mkdir(parents=True)
         (self._dir / "config.toml").write_text(self._config())
+        daemon.put_policy(self._dir)
         MasterKeys.create(self._dir / "var/keys/master.key")
         self.recipient = asyncio.run(self._furnish())
         self._process, ports = daemon.start(self._dir)

@@ -63,6 +63,7 @@ name = "Market"
 domain = "relay.test"
 operator = "ops@operator.test"
 help_url = "https://relay.test/help"
+policies = "policies"
 """
 
 
@@ -89,6 +90,7 @@ class Target:
         text = _CONFIG.format(dns_port=self._dns_port, sink_port=self._sink_port)
         (self._dir / "config.toml").write_text(text, encoding="ascii")
         (self._dir / "config.toml").chmod(0o600)
+        daemon.put_policy(self._dir)
         MasterKeys.create(self._dir / "var/keys/master.key")
         tls.make_self_signed(self._dir / "var/tls", ["relay.test"])
         asyncio.run(self._furnish())
