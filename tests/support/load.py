@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Self
 
-TOKEN: Final = re.compile(rb"tok-[0-9]+-[0-9a-f]{16}")
+TOKEN: Final = re.compile(rb"tok-[0-9]+-[a-p]{16}")
 _LINE: Final = b"The glaze is food safe, and the table leaves on Monday.\r\n"
 
 
@@ -103,7 +103,8 @@ class Load:
                 await writer.wait_closed()
 
     async def _message(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
-        token = f"tok-{next(self._numbers)}-{self._random.getrandbits(64):016x}"
+        # Letters only, because a long number may look like that of a parcel.
+        token = f"tok-{next(self._numbers)}-{''.join(self._random.choices('abcdefghijklmnop', k=16))}"
         self._under_way += 1
         try:
             writer.write(f"MAIL FROM:<{self.mail_from}>\r\nRCPT TO:<{self.rcpt_to}>\r\nDATA\r\n".encode())

@@ -6,6 +6,7 @@ a number.
 
 import ipaddress
 import re
+import string
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Final
@@ -27,7 +28,8 @@ _MAPPED: Final = "ffff:"  # an IPv4 address in the form of an IPv6 address (RFC 
 
 # A subdomain of a hidden host is hidden too, so a dot may stand before a host, but not before an IP address.
 _BEFORE_HOST: Final = r"(?<![A-Za-z0-9])(?<![A-Za-z0-9][_-])"
-_LABELS_ABOVE: Final = re.compile(r"(?:[A-Za-z0-9-]++\.)+\Z")
+_IN_LABELS: Final = f"{string.ascii_letters}{string.digits}-."
+_LONGEST_NAME: Final = 253
 # A name without a domain is hidden only where programs write the name of a machine, and not in prose.
 _LABEL_PLACE: Final = (
     r"(?:(?<=[\[<@=])|(?<=//)|(?<=\\\\)"
@@ -66,8 +68,8 @@ class Machines:
     def _named(self, text: str, *, whole: bool) -> Iterator[Occurrence]:
         for match in _pattern(self.names, self.labels, whole=whole).finditer(text):
             start = match.start()
-            if whole and match["host"] and (above := _LABELS_ABOVE.search(text, max(0, start - 253), start)):
-                start = above.start()
+            if whole and match["host"]:
+                start -= _labels_before(text[max(0, start - _LONGEST_NAME) : start])
             yield Occurrence(start, match.end(), HIDDEN, "host")
 
     def _spelt_otherwise(self, text: str) -> Iterator[Occurrence]:
@@ -85,6 +87,12 @@ def _pattern(names: Sequence[str], labels: Sequence[str], *, whole: bool) -> re.
     else:
         pattern = rf"(?<![A-Za-z0-9])(?:{ips}|(?P<host>{hosts})|{_any_of(labels)})(?![A-Za-z0-9])"
     return re.compile(pattern, re.IGNORECASE)
+
+
+def _labels_before(text: str) -> int:
+    """Returns the length of the labels with their dots at the end of a text: 6 for `see a.bcd.`, 0 if there are none."""
+    rest = text[len(text.rstrip(_IN_LABELS)) :].rpartition("..")[2]
+    return len(rest.lstrip(".")) if rest.endswith(".") else 0
 
 
 def _any_of(words: Sequence[str]) -> str:
