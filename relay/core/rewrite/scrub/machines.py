@@ -90,7 +90,7 @@ def _pattern(names: Sequence[str], labels: Sequence[str], *, whole: bool) -> re.
 
 
 def _labels_before(text: str) -> int:
-    """Returns the length of the labels with their dots at the end of a text: 6 for `see a.bcd.`, 0 if there are none."""
+    """Returns the length of the labels and dots at the end of a text: 6 for `see a.bcd.`, 0 if there are none."""
     rest = text[len(text.rstrip(_IN_LABELS)) :].rpartition("..")[2]
     return len(rest.lstrip(".")) if rest.endswith(".") else 0
 
