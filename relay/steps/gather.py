@@ -93,7 +93,7 @@ async def gather(
     may_be_forged = proof is Proof.NONE and marketplace.authentication is Fallback.HOLD
     unlisted = sender is None or sender.state is SenderState.RETIRED
     writer_key = _writer_key(store.secrets, incoming, writing.id, None if may_be_forged else sender, head.from_address)
-    marks = pace.marks(store.secrets, incoming.content, mail.root, mail.automatic, pair, to.other, thread_refs, policy)
+    marks = pace.marks(store.secrets, texts, mail.automatic, pair, to.other, thread_refs, policy)
     of_pair = pace.counters(pair, marks, now)
     of_day = counters(pair, policy, now) if to is Role.BUYER else ()
     used = await usage(store, (*of_day, *probe_counters(writer_key, policy, now), *of_pair), spent)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from relay.core import keyed
 from relay.core.mail.head import Automatic
-from relay.core.mail.mime import Part
+from relay.core.mail.quotes import WrittenTexts
 from relay.core.model.facts import Facts, QuotaScope, ThreadRef
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
@@ -38,8 +38,7 @@ class Marks(NamedTuple):
 
 def marks(
     secrets: SecretStore,
-    content: bytes,
-    root: Part,
+    texts: WrittenTexts,
     marked: Automatic,
     pair: Pair,
     author: Role,
@@ -52,9 +51,8 @@ def marks(
     is_bulk = marked is Automatic.BULK
     text = ""
     if limits.repeated_text_bytes:
-        text = automation.own_text(
-            content,
-            root,
+        text = automation.comparable(
+            texts,
             shortest_bytes=limits.repeated_text_bytes,
             without_numbers=is_bulk and answered is not None,
         )

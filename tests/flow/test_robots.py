@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from relay.core.mail.mime import MimeLimits, split
+from relay.core.mail.quotes import WrittenTexts
 from relay.core.model.optout import OptOut
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy
-from relay.core.policy.automation import own_text
+from relay.core.policy.automation import comparable
 from relay.core.response import questions
 from relay.housekeeping import Housekeeping
 from relay.ports import Outgoing
@@ -229,5 +230,32 @@ async def test_old_counters_are_deleted(market: MarketEnv) -> None:
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html"])
 def test_the_comparison_of_a_text_is_linear(piece: str, content_type: str) -> None:
     content = f"Content-Type: {content_type}\r\n\r\n{piece * (60_000 // len(piece))}".encode()
-    root = split(content, MimeLimits())
-    own_text(content, root, shortest_bytes=40, without_numbers=True)  # minutes if it were quadratic
+    compared(content)  # minutes if it were quadratic
+
+
+REPEATED = "Thank you for your message. We have it, and answer within two working days."
+
+
+@pytest.mark.parametrize(
+    ("content_type", "quotes"),
+    [
+        ("text/plain", ["Am {day}.11.2026 um 10:0{day} schrieb Hanako:\n\n> Question {day}\n> and its end\n"]),
+        ("text/plain", ["On Mon, Nov {day}, 2026, Hanako wrote:\nQuestion {day}\n"]),
+        ("text/plain", ["2026年11月{day}日 花子:\n＞質問{day}\n", "\n-----Original Message-----\nQuestion {day}\n"]),
+        ("text/plain", ["From: Hanako\nSent: {day} November\n\nQuestion {day}\n"]),
+        ("text/html", ["<blockquote>{day}: Question {day}</blockquote>"]),
+    ],
+)
+def test_what_a_robot_quotes_does_not_hide_that_it_repeats_itself(content_type: str, quotes: list[str]) -> None:
+    header = f"Content-Type: {content_type}; charset=utf-8\r\n\r\n"
+    texts = {
+        compared(f"{header}{REPEATED}\n\n{''.join(quotes).format(day=day)}".replace("\n", "\r\n").encode())
+        for day in (1, 2)
+    }
+    assert len(texts) == 1
+    assert "twoworkingdays" in texts.pop()
+
+
+def compared(content: bytes) -> str:
+    texts = WrittenTexts(content, split(content, MimeLimits()))
+    return comparable(texts, shortest_bytes=40, without_numbers=False)

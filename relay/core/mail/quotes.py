@@ -12,6 +12,7 @@ from relay.core.mail.message_texts import message_texts
 from relay.core.mail.mime import Part
 from relay.core.mail.readings import SHOWN, SHOWN_HTML
 
+_QUOTE_MARKS: Final = (">", "＞", "|", "｜")
 QUOTED_LINES: Final = Layer(
     re.compile(
         r"^[ \t\u3000]*+[>＞|｜][^\n]*+\n?"
@@ -19,7 +20,7 @@ QUOTED_LINES: Final = Layer(
         re.MULTILINE | re.IGNORECASE,
     ),
     lambda _: "",
-    lambda text: any(sign in text for sign in (">", "＞", "|", "｜", "---")),
+    lambda text: any(sign in text for sign in (*_QUOTE_MARKS, "---")),
 )
 """Removes the lines that begin with a quote mark, and all text after a line such as "--- Original Message ---"."""
 
@@ -55,6 +56,12 @@ _ATTRIBUTED: Final = Layer(
     lambda _: "",
     lambda _: True,
 )
+# The line that names the writer of the marked quote below it.
+_ATTRIBUTION: Final = Layer(
+    re.compile(r"^[^\n]*[:：][ \t\r]*\n(?=(?:[ \t\r]*\n)*[ \t\u3000]*[>＞|｜])", re.MULTILINE),
+    lambda _: "",
+    lambda text: any(sign in text for sign in _QUOTE_MARKS),
+)
 _TEXTS: Final = frozenset({"text/plain", "text/html"})
 _MOST_BYTES: Final = 65_536
 _BLOCKQUOTE: Final = re.compile(r"<(/?)blockquote\b[^>]*+>", re.IGNORECASE)
@@ -78,10 +85,11 @@ def blockquotes(source: str) -> list[Edit[str]]:
 
 
 class WrittenText:
-    """The beginning of one text of a mail. `source` is the decoded text."""
+    """The beginning of one text of a mail. `source` is the decoded text; `is_whole` says whether it is all of it."""
 
     def __init__(self, content: bytes, part: Part) -> None:
         end = min(part.end, part.body_start + _MOST_BYTES)
+        self.is_whole = end == part.end
         self._body = textbody.read(content[part.body_start : end], part)
 
     @property
@@ -94,7 +102,7 @@ class WrittenText:
         source, is_html = self.source, self._body.is_html
         text = apply_edits(source, blockquotes(source)) if is_html else source
         flowed = (FLOWED,) if textbody.has_delsp(self._body.part) else ()
-        quotes = _ATTRIBUTED, QUOTED_LINES, COPIED_HEADER
+        quotes = _ATTRIBUTED, _ATTRIBUTION, QUOTED_LINES, COPIED_HEADER
         for layer in (*SHOWN_HTML, *quotes, *SHOWN) if is_html else (*quotes, *flowed, *SHOWN):
             text = layer.read(text)
         return text

@@ -6,29 +6,17 @@ them send acknowledgements without any mark. So the time and the text of a mail 
 
 import re
 import string
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
-from relay.core.mail import textbody
-from relay.core.mail.body_kind import BodyKind, declared_kind
 from relay.core.mail.head import Automatic
-from relay.core.mail.mime import Part
-from relay.core.mail.readings import SHOWN_HTML, Reading
+from relay.core.mail.quotes import WrittenTexts
 from relay.core.model.facts import ThreadRef, Usage
 from relay.core.model.party import Role
 from relay.core.model.policy import Limits
 
-_MOST_BYTES: Final = 65_536
-"""The size of the biggest text part that is compared. Acknowledgements are smaller."""
-_QUOTE: Final = (">", "＞", "|", "｜")
-_ORIGINAL: Final = re.compile(
-    r"-{3,}\s*(?:Original Message|Forwarded message|元のメッセージ|転送メッセージ)", re.IGNORECASE
-)
-_HAS_QUOTE: Final = re.compile(r"^[ \t\u3000]*+(?:[>＞|｜]|-{3})", re.MULTILINE)
-_BLOCKQUOTE: Final = re.compile(r"<blockquote\b", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"(?<![a-z0-9])[a-z]*+[0-9][a-z0-9]*+")
 
 
@@ -56,53 +44,20 @@ def answered(refs: Sequence[ThreadRef], author: Role) -> ThreadRef | None:
     return max((ref for ref in refs if ref.author is author.other), key=attrgetter("at"), default=None)
 
 
-def own_text(content: bytes, root: Part, *, shortest_bytes: int, without_numbers: bool) -> str:
-    """Returns the text that the writer newly wrote, in a form in which equal texts are equal.
+def comparable(texts: WrittenTexts, *, shortest_bytes: int, without_numbers: bool) -> str:
+    """Returns the first text of a mail in a form in which equal texts are equal.
 
-    Quotes, white space and upper case are left out; with `without_numbers` all words with a figure become "0", because
-    each acknowledgement has another ticket number. Returns "" for a text with less than `shortest_bytes` octets of
-    UTF-8, because people repeat short ones ("Thank you!"), and for a mail without a text or with a very big one.
+    Only the newly written text counts, without white space and in lower case. With `without_numbers` each word with a
+    figure becomes "0", because each acknowledgement has another ticket number. Returns "" for a text with less than
+    `shortest_bytes` octets of UTF-8, because people repeat short ones ("Thank you!"), and for a mail without a text or
+    with a text that is too big for an acknowledgement.
     """
-    part = next(_texts(root), None)
-    if part is None or part.end - part.body_start > _MOST_BYTES:
+    text = next(iter(texts.texts), None)
+    if text is None or not text.is_whole:
         return ""
-    text = textbody.read(content[part.body_start : part.end], part).text
-    if declared_kind(part) is BodyKind.HTML:
-        quote = _BLOCKQUOTE.search(text)
-        reading = Reading(text[: quote.start()] if quote else text)
-        for layer in SHOWN_HTML:
-            reading.through(layer)
-        text = reading.text
-    if _HAS_QUOTE.search(text):
-        text = "\n".join(_own_lines(text))
-    folded = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text.casefold())
+    folded = text.newly_written.casefold()
     if without_numbers:
         folded = _NUMBER.sub("0", folded)
     # Bytes lose their white space many times faster than a string does.
     octets = folded.encode("utf-8", "surrogatepass").translate(None, string.whitespace.encode())
     return octets.decode("utf-8", "surrogatepass") if len(octets) >= shortest_bytes else ""
-
-
-def _texts(root: Part) -> Iterator[Part]:
-    return (
-        part
-        for part in root.walk()
-        if part.content_type.startswith("text/") and not part.children and part.disposition != "attachment"
-    )
-
-
-def _own_lines(text: str) -> list[str]:
-    """Returns the lines without quotes, and without the line above each quote that names its writer."""
-    kept: list[str] = []
-    is_quoted = False
-    for line in map(str.strip, text.splitlines()):
-        if line.startswith(_QUOTE):
-            if not is_quoted and kept and kept[-1].endswith((":", "：")):
-                kept.pop()
-            is_quoted = True
-        elif _ORIGINAL.match(line):
-            break
-        elif line:
-            kept.append(line)
-            is_quoted = False
-    return kept
