@@ -23,6 +23,7 @@ KEPT: Final = timedelta(days=30)
 """The time for which the counters are kept."""
 _MARK_BYTES: Final = 16
 _DAY: Final = timedelta(days=1)
+_HOUR: Final = len("2026-11-30T09")
 
 
 class Marks(NamedTuple):
@@ -58,7 +59,7 @@ def marks(
         )
     return Marks(
         text=_mark(key, "text", pair.id, text) if text else "",
-        typed=f"{answered.at:%Y-%m-%d} {_mark(key, 'typed', pair.id, author, answered.incoming_id)}"
+        typed=f"{_date(answered.at)} {_mark(key, 'typed', pair.id, author, answered.incoming_id)}"
         if is_bulk and answered is not None
         else "",
     )
@@ -87,21 +88,25 @@ def uses(facts: Facts, policy: Policy, at: datetime, *, is_relayed: bool) -> tup
 
 def first_kept(now: datetime) -> str:
     """Returns the date of the oldest counters that are kept."""
-    return f"{now.astimezone(UTC) - KEPT:%Y-%m-%d}"
+    return _date(now - KEPT)
+
+
+def _date(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()
 
 
 def _of_pair(pair: Pair, at: datetime, limit: int = 0) -> Use:
-    hour = f"{at.astimezone(UTC):%Y-%m-%dT%H}"
+    hour = at.astimezone(UTC).isoformat()[:_HOUR]
     return Use(scope=QuotaScope.PAIR_HOUR, subject_id=f"{hour} {pair.id}", day=hour, limit=limit)
 
 
 def _of_text(mark: str, at: datetime) -> Use:
-    day = f"{at.astimezone(UTC):%Y-%m-%d}"
+    day = _date(at)
     return Use(scope=QuotaScope.TEXT, subject_id=f"{day} {mark}", day=day)
 
 
 def _of_typed(mark: str) -> tuple[Use, ...]:
-    return (Use(scope=QuotaScope.TYPED, subject_id=mark, day=mark[:10]),) if mark else ()
+    return (Use(scope=QuotaScope.TYPED, subject_id=mark, day=mark.partition(" ")[0]),) if mark else ()
 
 
 def _mark(key: bytes, purpose: str, *parts: str) -> str:
