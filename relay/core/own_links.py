@@ -22,9 +22,8 @@ _NO_ENTITY: Final = r"&(?!(?:nbsp|lt|gt|quot|#39);)"
 _REST: Final = re.compile(rf"(?:[/?#%]|{_NO_ENTITY})(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
 _WRAPPER_REST: Final = re.compile(rf"(?:[!#$%*+,\-./0-9:;=?@A-Z_a-z~]|{_NO_ENTITY})*")
 _BREAK: Final = r"[ \t]?\r?\n[>| \t]*"
-_WHOLE_TOKEN: Final = (
-    100  # characters; nearly every token is longer, so a shorter one may have been cut at the end of a line
-)
+_WHOLE_TOKEN: Final = 100
+"""The length of a token in characters. Nearly every token is longer; a shorter one may be cut at the end of a line."""
 # The rest of a token that continues on the next line. It has a digit, or a capital after its first letter, or more than
 # 20 characters; words of prose hardly ever do.
 _CONTINUED: Final = re.compile(
@@ -37,10 +36,9 @@ _CONTINUED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-# Three percent-encoded characters in a row, as in an encoded host name. A text without them need not be decoded.
-_PERCENT: Final = re.compile(
-    r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}"
-)  # the search is fast, because the pattern begins with a literal
+# Three percent-encoded characters in a row, as in an encoded host name. A text without them need not be decoded. The
+# search is fast, because the pattern begins with a literal.
+_PERCENT: Final = re.compile(r"%(?:25)*[2-7][0-9a-f](?:%(?:25)*[2-7][0-9a-f]){2}")
 
 
 class OwnLinks:

@@ -265,9 +265,8 @@ def _character_origin(octets: bytes, codec: str) -> Origin:
         end = escapes.get(at, at + 1)
         try:
             emitted = len(decoder.decode(octets[at:end], final=end == len(octets)))
-        except (
-            UnicodeError
-        ):  # the decoder cannot hold so many octets; the span is then a guess, which the caller verifies
+        except UnicodeError:
+            # The decoder cannot hold so many octets. The span is then a guess, which the caller verifies.
             decoder.reset()
             emitted = 1
         is_escape = end - at > 1

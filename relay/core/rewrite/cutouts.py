@@ -74,9 +74,8 @@ def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> t
 
     `edits` are edits of the body of the shortened message.
     """
-    drift = (
-        cut.root.body_start - original.body_start
-    )  # an offset in the original plus the drift is the same place in the cut message
+    # An offset in the original plus the drift is the same place in the shortened message.
+    drift = cut.root.body_start - original.body_start
     ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
     at = 0
     for edit in cut.edits:

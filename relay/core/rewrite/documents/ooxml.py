@@ -87,9 +87,8 @@ _PERSONS: Final = (
 # Notes of templates and programs, and numbers that link files which were edited together or copied from each other.
 _VARIABLES: Final = rb"<" + _PREFIX + rb"(?:docVar|rsid|rsidRoot|docId)[ \t\r\n][^<>]*(?:/>|(?<!/)></[^<>]*>)"
 _SITTINGS: Final = rb"[ \t\r\n]" + _PREFIX + rb"rsid[A-Za-z]{0,8}=\"[0-9A-Fa-f]{8}\""
-_FOLDERS: Final = (
-    rb"([ \t\r\n]Target=[\"'])file:[^\"'<>]*[/\\]"  # the path of a template or a linked file in a home directory
-)
+# The path of a template or of a linked file in a home directory.
+_FOLDERS: Final = rb"([ \t\r\n]Target=[\"'])file:[^\"'<>]*[/\\]"
 _PICTURE: Final = re.compile(r"(?:word|xl|ppt)/media/[^/]+|docProps/thumbnail\.[A-Za-z]+")
 _NAMES: Final = _attribute(rb"author|initials|name|displayName|userId|providerId")
 _RULES: Final[tuple[tuple[re.Pattern[str], _Rule], ...]] = (

@@ -8,10 +8,11 @@ The end of a token depends on the script, because Chinese, Japanese and Korean p
 
 - Latin, Cyrillic, Greek and similar scripts: no letter of these scripts and no digit beside it; kana and kanji may
   stand beside it.
-- Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐); so 山田花子 is not found in
-新山田花子店. - Katakana: no katakana beside it. - Hiragana: no hiragana before it; after it only a title or a particle
-(さん ちゃん は が の に を と も です ...). - Hangul: no hangul before it; anything may follow, because particles are
-joined to a name.
+- Kanji: no kanji beside it, except a title after it (様 殿 氏 君 先生 女士 小姐); so 山田花子 is not found
+  in 新山田花子店.
+- Katakana: no katakana beside it.
+- Hiragana: no hiragana before it; after it only a title or a particle (さん ちゃん は が の に を と も です ...).
+- Hangul: no hangul before it; anything may follow, because particles are joined to a name.
 """
 
 import re
@@ -94,9 +95,8 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _pattern(words: tuple[str, ...]) -> str:
     if len(words) == 1:
-        return (
-            f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"  # in lower case the name may be an ordinary word
-        )
+        # In lower case the name may be an ordinary word.
+        return f"(?-i:{_token(words[0], re.escape(words[0]), words[0])})"
     orders = (words, (words[-1], *words[:-1]), (*words[1:], words[0]))
     return "|".join(
         _token(order[0], _MAY_JOIN.join(map(re.escape, order)), order[-1]) for order in dict.fromkeys(orders)

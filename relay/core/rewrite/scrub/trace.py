@@ -32,9 +32,11 @@ FIELDS: Final = frozenset(
     }
 )
 _TELLING: Final = FIELDS | {"message-id"}
-_TRACE_BYTES: Final = (
-    16_384  # each name requires a search of the whole text, so only the newest octets of the trace fields are read
-)
+_TRACE_BYTES: Final = 16_384
+"""The number of octets of the trace fields that are read, the newest first.
+
+It is limited, because each name requires a search of the whole text.
+"""
 # The table for bytes.translate: an octet that no host name or IP address contains becomes a space. The signs "@" and
 # "=" stay, because a word before such a sign is no host: it is a part of an address, or the name of a property.
 _NAME_OCTETS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789.-_:@="
