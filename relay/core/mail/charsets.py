@@ -73,6 +73,15 @@ _BY_LABEL: Final = {label: _CODECS.get(_folded(label), "") for label in LABELS}
 """The codecs of the names as they are usually written, so that these need not be folded."""
 
 
+def decodes(octets: bytes, codec: str) -> bool:
+    """Returns whether all octets are valid in the codec."""
+    try:
+        octets.decode(codec)
+    except UnicodeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=256)
 def codec_of(charset: str) -> str:
     """Returns Python's name of the codec that decodes a charset; "" for ASCII and for an unknown name."""

@@ -74,7 +74,16 @@ def raw_edits(raw: bytes, encoding: str, changes: Sequence[Edit[bytes]]) -> list
     return list(changes)
 
 
+def seven_bit_encoding(octets: bytes) -> str:
+    """Returns the transfer encoding in which a text becomes 7 bit and stays short.
+
+    It is "base64" if less than half of the octets are ASCII, else "quoted-printable", whose source a person can read.
+    """
+    return "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
+
+
 def encode_base64(octets: bytes) -> bytes:
+    """Returns the octets in base64, in lines of 76 characters, without a line end after the last line."""
     lines = (octets[at : at + 57] for at in range(0, len(octets), 57))
     return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
 
@@ -156,8 +165,8 @@ def codec_of(charset: str, octets: bytes, near: str = "") -> str:
     """
     codec = charsets.codec_of(charset) if charset else ""
     if not codec:
-        is_plain = octets.isascii() and guess.ESCAPE not in octets
-        codec = "utf_8" if is_plain else charsets.codec_of(guess.charset(octets, near)) or UNKNOWN
+        is_ascii = guess.is_ascii(octets)
+        codec = "utf_8" if is_ascii else charsets.codec_of(guess.charset(octets, near)) or UNKNOWN
     if b"\0" in octets and not codec.startswith("utf_16"):
         if is_utf_16(octets):
             codec = "utf_16"

@@ -12,7 +12,7 @@ from typing import Final
 
 from relay.core.mail import charsets
 
-ESCAPE: Final = b"\x1b$"
+_ESCAPE: Final = b"\x1b$"
 """The octets by which ISO-2022-JP begins; old Japanese programs sent it without a charset."""
 _JAPANESE: Final = (("cp932", "Shift_JIS"), ("euc_jp", "EUC-JP"))
 _SAMPLE: Final = 4_000
@@ -33,30 +33,27 @@ _WESTERN_LETTERS: Final = re.compile(rb"[A-Za-z][\xc0-\xff]|[\xc0-\xff][a-z]")
 _HIGH_LETTERS: Final = re.compile(rb"[\xc0-\xff]{3}")
 
 
+def is_ascii(octets: bytes) -> bool:
+    """Returns whether the octets are ASCII text. The octets of ISO-2022-JP have the values of ASCII, but are not."""
+    return octets.isascii() and _ESCAPE not in octets
+
+
 def charset(octets: bytes, near: str = "") -> str:
     """Returns the label of the charset; "" if it cannot be determined.
 
     `near` is the charset of the mail's first text, "" if it is unknown.
     """
-    if ESCAPE in octets:
+    if _ESCAPE in octets:
         return "ISO-2022-JP"
     if octets.isascii():
         return "us-ascii"
-    if _decodes(octets, "utf_8"):
+    if charsets.decodes(octets, "utf_8"):
         return "utf-8"
-    if near and (codec := charsets.codec_of(near)) and _decodes(octets, codec):
+    if near and (codec := charsets.codec_of(near)) and charsets.decodes(octets, codec):
         return near
     if _is_nearly_utf_8(octets):
         return "utf-8"
     return _japanese(octets) or ("windows-1252" if _is_western(octets) else "")
-
-
-def _decodes(octets: bytes, codec: str) -> bool:
-    try:
-        octets.decode(codec)
-    except UnicodeError:
-        return False
-    return True
 
 
 def _is_nearly_utf_8(octets: bytes) -> bool:
@@ -70,14 +67,14 @@ def _japanese(octets: bytes) -> str:
     """Returns the label of the Japanese charset in which the octets look most like Japanese; "" for none."""
     best, most = "", 0
     for codec, label in _JAPANESE:
-        if _decodes(octets, codec):
-            kana = _looks_japanese(octets.decode(codec)[:_SAMPLE])
-            if kana > most:
-                best, most = label, kana
+        if charsets.decodes(octets, codec):
+            score = _japanese_score(octets.decode(codec)[:_SAMPLE])
+            if score > most:
+                best, most = label, score
     return best
 
 
-def _looks_japanese(text: str) -> int:
+def _japanese_score(text: str) -> int:
     """Returns 0 for text that is hardly Japanese, else a number that grows with its kana."""
     foreign = _NOT_ASCII.findall(text)
     japanese = sum(1 for char in foreign if _JAPANESE_CHAR.match(char))

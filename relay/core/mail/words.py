@@ -35,7 +35,7 @@ def to_text(raw: bytes, charset: str = "", near: str = "") -> str:
     An invalid octet becomes U+FFFD.
     """
     codec = charsets.codec_of(charset) if charset else ""
-    if not codec and (not raw.isascii() or guess.ESCAPE in raw):
+    if not codec and not guess.is_ascii(raw):
         codec = charsets.codec_of(guess.charset(raw, near))
     try:
         return raw.decode(codec, "replace") if codec else raw.decode()

@@ -88,8 +88,8 @@ def _new_encoding(content: bytes, part: Part) -> str | None:
         return "7bit"  # composite types are never encoded (RFC 2045 §6.4), only the parts in them
     if part.encoding in ("base64", "quoted-printable"):
         return part.encoding
-    is_western = b"\0" not in body and len(body) <= 2 * len(body.decode("ascii", "ignore"))
-    return "quoted-printable" if is_western and part.content_type.startswith("text/") else "base64"
+    is_text = part.content_type.startswith("text/") and b"\0" not in body
+    return encodings.seven_bit_encoding(body) if is_text else "base64"
 
 
 def _is_international(part: Part) -> bool:

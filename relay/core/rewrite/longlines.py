@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from relay.core.mail import mime
+from relay.core.mail import encodings, mime
 from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.header_end import HeaderField
 from relay.core.mail.mime import Part
@@ -22,7 +22,6 @@ from relay.core.rewrite.plan import Change, Draft, Plan
 
 _LONGEST: Final = 998
 _BASE64_LINE: Final = 76
-_BASE64_BYTES: Final = _BASE64_LINE // 4 * 3
 # 25 units of at most three octets, and a soft line break: below 76 (RFC 2045 §6.7 rule 5).
 _QP_LINE: Final = re.compile(rb"((?>(?:=[0-9A-Fa-f]{2}|[^\r\n]){25}))(?=[^\r\n])")
 _CUT: Final = re.compile(rb"([^\r\n]{998})(?=[^\r\n])")
@@ -92,7 +91,9 @@ def _encode(draft: Draft, part: Part) -> Draft:
         encoder = _cut  # these types may not be encoded (RFC 2045 §6.4)
     if encoder is None:
         is_text = part.content_type.startswith("text/")
-        encoding, encoder = ("quoted-printable", _to_quoted_printable) if is_text else ("base64", _to_base64)
+        encoding, encoder = (
+            ("quoted-printable", _to_quoted_printable) if is_text else ("base64", encodings.encode_base64)
+        )
     encoded = _replace(draft, part, part.body_start, part.end, encoder)
     if encoded is draft or encoding == part.encoding or encoder is _cut:
         return encoded
@@ -165,11 +166,6 @@ def _wrap_quoted_printable(text: bytes) -> bytes:
 def _to_quoted_printable(text: bytes) -> bytes:
     # binascii ends soft line breaks like the first line of the text, or with LF if the text has only one line.
     return _BARE_LF.sub(b"\r\n", binascii.b2a_qp(text, istext=True))
-
-
-def _to_base64(octets: bytes) -> bytes:
-    lines = (octets[i : i + _BASE64_BYTES] for i in range(0, len(octets), _BASE64_BYTES))
-    return b"\r\n".join(binascii.b2a_base64(line, newline=False) for line in lines)
 
 
 _WRAPPERS: Final[dict[str, _Encoder]] = {"base64": _wrap_base64, "quoted-printable": _wrap_quoted_printable}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from relay.core import keyed
-from relay.core.mail import mime, textbody, words
+from relay.core.mail import encodings, mime, textbody, words
 from relay.core.mail.edits import Edit
 from relay.core.mail.mime import MimeLimits, Part
 from relay.core.rewrite import assemble, plaintext, scrub, textedit
@@ -101,7 +101,7 @@ def _text_part(text: str) -> bytes:
     if octets.isascii() and max(map(len, octets.split(b"\r\n"))) <= _LONGEST:
         encoding = "7bit"
     else:
-        encoding = "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
+        encoding = encodings.seven_bit_encoding(octets)
     return b"".join(
         (
             b"Content-Type: text/plain; charset=utf-8\r\n",

@@ -66,7 +66,7 @@ def _new_charset(content: bytes, part: Part) -> str:
     if charsets.codec_of(part.params.get("charset", "")):
         return ""
     octets = encodings.decode(content[part.body_start : part.end], part.encoding)
-    if (octets.isascii() and guess.ESCAPE not in octets) or b"\0" in octets:
+    if guess.is_ascii(octets) or b"\0" in octets:
         return ""
     return guess.charset(octets, part.hint.charset)
 
@@ -74,7 +74,8 @@ def _new_charset(content: bytes, part: Part) -> str:
 def apply(content: bytes, root: Part, *, with_root: bool = False) -> CutMessage:
     """Returns the message with its headers written again.
 
-    Lines of the root's header that are no fields are removed only `with_root`, because its pass lists them else.
+    Lines of the root's header that are not fields are removed only if `with_root` is true. Without it, the pass for the
+    outgoing header leaves out these lines and lists them.
     """
     edits: list[Edit[bytes]] = []
     changes: list[Change] = []

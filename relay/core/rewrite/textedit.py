@@ -46,7 +46,7 @@ def changed(body: TextBody, edits: Sequence[Edit[str]]) -> tuple[list[Edit[bytes
     if encoding not in _ENCODED and encodings.has_bare_line_end(octets):
         encoding = "base64"
     elif encoding == "7bit" and not octets.isascii():
-        encoding = "base64" if len(octets) > 2 * len(octets.decode("ascii", "ignore")) else "quoted-printable"
+        encoding = encodings.seven_bit_encoding(octets)
     return [_whole(body, octets, encoding)], Recoded("utf-8", encoding)
 
 
@@ -56,13 +56,7 @@ def takes(body: TextBody, text: str) -> bool:
 
 
 def _is_read_through(body: TextBody) -> bool:
-    if not body.is_understood:
-        return False
-    try:
-        body.octets.decode(body.codec)
-    except UnicodeError:
-        return False
-    return True
+    return body.is_understood and charsets.decodes(body.octets, body.codec)
 
 
 def encoded(octets: bytes, encoding: str) -> bytes:
