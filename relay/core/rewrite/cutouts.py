@@ -1,20 +1,18 @@
 """Removes the ranges that the policy strips, and puts placeholders in their places (R-REW-08, R-POL-07, R-POL-08).
 
-The policy gives offsets into the message as it was received, so the ranges are removed before the first pass. The
-passes then work on the shortened message, and `composed` converts their edits into edits of the original. A message
-from which nothing is removed does not go through this module.
+The policy gives offsets into the message as it was received, so the ranges are removed before the first pass
+(`edited`). A message from which nothing is removed does not go through this module.
 """
 
 import html
-import itertools
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from relay.core.mail import key_material, textbody
 from relay.core.mail.edits import Edit, apply_edits, in_order, merge_ranges, moved
 from relay.core.mail.mime import MimeLimits, Part, split
-from relay.core.rewrite import assemble, key_removal, signed, textedit
+from relay.core.rewrite import key_removal, signed, textedit
+from relay.core.rewrite.edited import EditedMessage
 from relay.core.rewrite.plan import Change, Cutout, Plan
 
 _STRIPPED: Final = "stripped"
@@ -22,21 +20,12 @@ _WHY: Final = "the marketplace's rules"
 _NAMES_OWNER: Final = "a signature names its owner"
 
 
-class CutMessage(NamedTuple):
-    """A message after the removal of the ranges; `edits` turn the original message into `content`."""
-
-    content: bytes
-    root: Part
-    edits: tuple[Edit[bytes], ...]
-    changes: tuple[Change, ...]
-
-
 def are_due(content: bytes, root: Part, plan: Plan) -> bool:
     """Returns whether any part or any range of a text must be removed from the message."""
     return bool(plan.cutouts or (plan.strip_signatures and key_material.names_owner(content, root)))
 
 
-def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
+def apply(content: bytes, root: Part, plan: Plan) -> EditedMessage:
     """Returns the message without the ranges that must be removed.
 
     Raises ValueError for a path without a part and for a range outside its text, so that a text that must be removed
@@ -62,60 +51,11 @@ def apply(content: bytes, root: Part, plan: Plan) -> CutMessage:
         changes += (Change(_STRIPPED, part.path, e.start, e.end, _WHY) for e in made if e.start >= part.body_start)
         changes += (change for change in signed.broken(root, part.header_start, part.end) if change.where not in over)
     left = apply_edits(content, edits)
-    return CutMessage(left, split(left, MimeLimits.WIDE, root.hint), tuple(in_order(edits)), tuple(changes))
+    return EditedMessage(left, split(left, MimeLimits.WIDE, root.hint), tuple(in_order(edits)), tuple(changes))
 
 
 def _is_in(part: Part, others: Iterable[Part]) -> bool:
     return any(other.header_start <= part.header_start and part.end <= other.end for other in others)
-
-
-def composed(cut: CutMessage, original: Part, edits: Iterable[Edit[bytes]]) -> tuple[Edit[bytes], ...]:
-    """Returns edits of the original body that have the effect of the removals followed by `edits`.
-
-    `edits` are edits of the body of the shortened message.
-    """
-    # An offset in the original plus the drift is the same place in the shortened message.
-    drift = cut.root.body_start - original.body_start
-    ranges: list[tuple[int, int, int, Edit[bytes] | None]] = []  # start, end, growth of the drift, edit
-    at = 0
-    for edit in cut.edits:
-        start, growth = edit.start + at, len(edit.replacement) - (edit.end - edit.start)
-        end, at = start + len(edit.replacement), at + growth
-        if edit.end > original.body_start or end > cut.root.body_start:  # it is not one of the header
-            ranges.append((start, end, growth, None))
-    ranges += ((edit.start, edit.end, 0, edit) for edit in edits)
-    ranges.sort(key=lambda each: each[:2])
-    merged: list[Edit[bytes]] = []
-    done = 0
-    while done < len(ranges):
-        # Ranges that touch become one edit.
-        (start, end, *_), before = ranges[done], drift
-        inside: list[Edit[bytes]] = []
-        while done < len(ranges) and ranges[done][0] <= end:
-            _, stop, growth, replacing = ranges[done]
-            end, drift, done = max(end, stop), drift + growth, done + 1
-            inside += [replacing] if replacing else []
-        merged.append(Edit(start - before, end - drift, assemble.section(cut.content, start, end, inside)))
-    return tuple(merged)
-
-
-def led_back(cut: CutMessage, changes: Iterable[Change]) -> tuple[Change, ...]:
-    """Returns the changes with ranges in the original in place of ranges in the shortened message."""
-    lengths = [len(edit.replacement) for edit in cut.edits]
-    growths = (length - (edit.end - edit.start) for edit, length in zip(cut.edits, lengths, strict=True))
-    drifts = [0, *itertools.accumulate(growths)]  # before each edit, and after the last one
-    starts = [edit.start + drift for edit, drift in zip(cut.edits, drifts, strict=False)]
-
-    def place(at: int, *, at_end: bool) -> int:
-        before = (bisect_right if at_end else bisect_left)(starts, at)
-        if before and at < starts[before - 1] + lengths[before - 1]:
-            return cut.edits[before - 1].end if at_end else cut.edits[before - 1].start
-        return at - drifts[before]
-
-    return tuple(
-        change._replace(start=place(change.start, at_end=False), end=place(change.end, at_end=True))
-        for change in changes
-    )
 
 
 def _by_part(root: Part, cutouts: Iterable[Cutout]) -> list[tuple[Part, list[Cutout]]]:

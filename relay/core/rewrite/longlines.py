@@ -90,10 +90,9 @@ def _encode(draft: Draft, part: Part) -> Draft:
     if encoder is None and part.content_type.startswith(("multipart/", "message/")):
         encoder = _cut  # these types may not be encoded (RFC 2045 §6.4)
     if encoder is None:
-        is_text = part.content_type.startswith("text/")
-        encoding, encoder = (
-            ("quoted-printable", _to_quoted_printable) if is_text else ("base64", encodings.encode_base64)
-        )
+        encoding, encoder = "base64", encodings.encode_base64
+        if part.content_type.startswith("text/"):
+            encoding, encoder = "quoted-printable", _to_quoted_printable
     encoded = _replace(draft, part, part.body_start, part.end, encoder)
     if encoded is draft or encoding == part.encoding or encoder is _cut:
         return encoded

@@ -16,7 +16,7 @@ from relay.core.mail import charsets, encodings, guess
 from relay.core.mail.edits import Edit, apply_edits, in_order
 from relay.core.mail.mime import MimeLimits, Part, split
 from relay.core.rewrite import signed, textedit
-from relay.core.rewrite.cutouts import CutMessage
+from relay.core.rewrite.edited import EditedMessage
 from relay.core.rewrite.plan import Change
 from relay.core.rewrite.scrub.structure import Place, places
 from relay.core.rewrite.textedit import Recoded
@@ -71,7 +71,7 @@ def _new_charset(content: bytes, part: Part) -> str:
     return guess.charset(octets, part.hint.charset)
 
 
-def apply(content: bytes, root: Part, *, with_root: bool = False) -> CutMessage:
+def apply(content: bytes, root: Part, *, with_root: bool = False) -> EditedMessage:
     """Returns the message with its headers written again.
 
     Lines of the root's header that are not fields are removed only if `with_root` is true. Without it, the pass for the
@@ -87,7 +87,7 @@ def apply(content: bytes, root: Part, *, with_root: bool = False) -> CutMessage:
     edits = in_order(edits)
     changes += signed.broken_by(root, edits)
     mended = apply_edits(content, edits)
-    return CutMessage(mended, split(mended, MimeLimits.WIDE, root.hint), tuple(edits), tuple(changes))
+    return EditedMessage(mended, split(mended, MimeLimits.WIDE, root.hint), tuple(edits), tuple(changes))
 
 
 def _edits(content: bytes, place: Place, *, strays: bool) -> Iterator[tuple[Edit[bytes], str]]:

@@ -7,7 +7,7 @@ from relay.core.mail import encodings
 from relay.core.mail.edits import Edit, in_order
 from relay.core.mail.mime import Part
 from relay.core.rewrite import cutouts, documents, footer, headers, longlines, mobile, repair, scrub, threads
-from relay.core.rewrite.cutouts import CutMessage
+from relay.core.rewrite.edited import of_original
 from relay.core.rewrite.plan import Draft, Pass, Plan, Rewritten
 
 PASSES: Final[tuple[Pass, ...]] = (
@@ -25,7 +25,7 @@ def rewrite(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass] = PAS
     """Returns the mail that the other side gets. `content` is the mail as received, and `root` its parsed parts."""
     if repair.is_due(content, root):
         mended = repair.apply(content, root)
-        return _composed(mended, root, _cut(mended.content, mended.root, plan, passes))
+        return of_original(mended, root, _cut(mended.content, mended.root, plan, passes))
     return _cut(content, root, plan, passes)
 
 
@@ -34,19 +34,7 @@ def _cut(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> Rewr
     if not cutouts.are_due(content, root, plan):
         return _passed(content, root, plan, passes)
     cut = cutouts.apply(content, root, plan)
-    return _composed(cut, root, _passed(cut.content, cut.root, plan, passes))
-
-
-def _composed(cut: CutMessage, root: Part, passed: Rewritten) -> Rewritten:
-    """Returns the result for the original message.
-
-    `cut` has the removals, and `passed` is the result for the message after these removals.
-    """
-    return Rewritten(
-        header=passed.header,
-        edits=cutouts.composed(cut, root, passed.edits),
-        changes=(*cut.changes, *cutouts.led_back(cut, passed.changes)),
-    )
+    return of_original(cut, root, _passed(cut.content, cut.root, plan, passes))
 
 
 def _passed(content: bytes, root: Part, plan: Plan, passes: Sequence[Pass]) -> Rewritten:
