@@ -1,6 +1,7 @@
 """No open element of the writer's swallows the footer: a browser's parser finds it where it is shown."""
 
 import email
+import re
 
 import pytest
 from selectolax.lexbor import LexborHTMLParser
@@ -86,6 +87,14 @@ def test_an_open_element_does_not_hide_the_footer(opened: str, end: str) -> None
     html = octets(email.message_from_bytes(pass_on(_mail(f"<html><body><p>Your bowl.</p>{opened}{end}")).out)).decode()
     assert _shown_in(html)
     assert "Your bowl." in html
+
+
+@pytest.mark.parametrize(
+    "opened", ["<div hidden>x", "<div style='display:none'><p>x", "<select><option>x", "<details>x"]
+)
+def test_an_open_element_is_closed_by_its_end_tag_alone(opened: str) -> None:  # R-REW-04 R-REW-09
+    html = octets(email.message_from_bytes(pass_on(_mail(f"<p>Your bowl.</p>{opened}")).out)).decode()
+    assert re.fullmatch(rf"<p>Your bowl\.</p>{opened}(?:</[a-z]+>)+\s*<div lang=.*", html, re.DOTALL), html
 
 
 @pytest.mark.parametrize("name", ["c31", "c32"])

@@ -6,7 +6,6 @@ it. The text is parsed as a browser parses it, with a probe in the place of the 
 
 import itertools
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import re2
@@ -51,8 +50,14 @@ def place(text: str, at: int) -> FooterPlace | None:
     beginning = FooterPlace(_end_of_doctype(text), "")
     if not is_flat_enough(text):
         return beginning
-    found = (each for each in itertools.chain(_closings(text, at), (beginning,)) if _hiding(text, each) == ())
-    return next(found, None)
+    for closing in ("", "-->", '">', "'>", _CLOSING, f"-->{_CLOSING}"):
+        hiding = _hiding(text, FooterPlace(at, closing))
+        if hiding is None:
+            continue
+        found = FooterPlace(at, closing + "".join(f"</{name}>" for name in hiding))
+        if not hiding or _hiding(text, found) == ():
+            return found
+    return beginning if _hiding(text, beginning) == () else None
 
 
 def _is_suspect(text: str) -> bool:
@@ -62,15 +67,6 @@ def _is_suspect(text: str) -> bool:
 def _end_of_doctype(text: str) -> int:
     match = _BEGINNING.match(text)
     return match.end() if match else 0
-
-
-def _closings(text: str, at: int) -> Iterator[FooterPlace]:
-    yield FooterPlace(at, "")
-    for closing in ("-->", '">', "'>", _CLOSING, f"-->{_CLOSING}"):
-        yield FooterPlace(at, closing)
-        hiding = _hiding(text, FooterPlace(at, closing))
-        if hiding:
-            yield FooterPlace(at, closing + "".join(f"</{name}>" for name in hiding))
 
 
 def _hiding(text: str, place: FooterPlace) -> tuple[str, ...] | None:
