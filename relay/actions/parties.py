@@ -108,7 +108,7 @@ def _check(context: ActionContext, marketplace: Marketplace, role: Role, update:
             raise InvalidValueError(name, f"{{field}} is not for a {role}")
     _parse("time_zone", update.time_zone, wall_clock.zone, "an IANA time zone is needed, such as Asia/Tokyo")
     hours = None if update.quiet_hours == "off" else update.quiet_hours
-    _parse("quiet_hours", hours, wall_clock.stretch, 'two times are needed, such as 22:00-07:00, or "off"')
+    _parse("quiet_hours", hours, wall_clock.daily_period, 'two times are needed, such as 22:00-07:00, or "off"')
 
 
 def _parse(field: str, value: str | None, parse: Callable[[str], object], expected: str) -> None:

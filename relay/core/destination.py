@@ -1,7 +1,7 @@
-"""The name of a destination: of the domain to which the mail of a queue item goes.
+"""Names the destinations of queue items: the domains to which their mail goes.
 
-The queue and the lanes know a destination by this name alone. A domain on the list that comes with the relay stands for
-itself, for it says nothing about a person. Any other domain may be the name of its owner, so it has a keyed tag:
+The queue and the lanes know a destination by its name alone. A domain on the list that comes with the relay stands for
+itself, because it says nothing about a person. Any other domain may be the name of its owner, so it has a keyed tag:
 
     gmail.com            a listed domain
     ~TAG                 a registered domain, as in shop.example
@@ -49,8 +49,8 @@ def organization_of(name: str) -> str:
     return name.partition("/")[0]
 
 
-def is_written(name: str) -> bool:
-    """Whether the text may be the name of a destination; False for a domain that an older relay has written."""
+def is_name(name: str) -> bool:
+    """Returns whether the text may be the name of a destination. A domain that an older relay has stored is not."""
     return not name or name in MAIL_DOMAINS or name.rpartition("/")[2].startswith(_TAGGED)
 
 

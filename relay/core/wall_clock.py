@@ -20,7 +20,7 @@ def zone(name: str) -> tzinfo:
 
 
 @lru_cache(maxsize=256)
-def stretch(text: str) -> tuple[time, time]:
+def daily_period(text: str) -> tuple[time, time]:
     """Returns the start and the end of a daily period that is written like `22:00-07:00`.
 
     Raises ValueError for a text of another form, and if start and end are equal.
@@ -31,7 +31,7 @@ def stretch(text: str) -> tuple[time, time]:
     return time.fromisoformat(start), time.fromisoformat(end)
 
 
-def after_stretch(at: datetime, where: tzinfo, start: time, end: time) -> datetime:
+def end_of_period(at: datetime, where: tzinfo, start: time, end: time) -> datetime:
     """Returns the end of the daily period from `start` to `end` if `at` is within the period, else `at` itself.
 
     `start` and `end` are local times of the time zone `where`. A period whose start is later than its end goes past

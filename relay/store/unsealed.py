@@ -14,7 +14,7 @@ import msgspec
 from msgspec import structs
 
 from relay.core import redact
-from relay.core.destination import is_written, name_of
+from relay.core.destination import is_name, name_of
 from relay.core.model.event import AttemptData, EventType
 from relay.ports import ServerAnswer, StoreUnavailableError
 from relay.store.base import Base, StorePart
@@ -93,7 +93,7 @@ class SqlUnsealed(StorePart):
         yield self._sql["all_sealed"], (subject,)
 
     def _seal_destination(self, row: Row) -> Work[bool]:
-        if is_written(row["destination"]):
+        if is_name(row["destination"]):
             return False
         name = name_of(self._vault.secret("destination"), row["destination"])
         yield self._sql["set_destination"], (row["id"], name)

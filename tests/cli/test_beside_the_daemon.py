@@ -217,7 +217,7 @@ def test_what_was_changed_is_shown_as_a_person_reads_it(served: tuple[Installati
     assert all(one["why"] and re.fullmatch(r"\d+-\d+", one["bytes"]) for one in shown["changes"])
     assert "-From: Shop <owner@private.example>" in shown["difference"]
     text = installation.relay("message", "show", record_id, "--diff", *why).output
-    assert "built anew" in text
+    assert "replaced by the relay's own" in text
     assert all(line in text for line in shown["difference"])
     both = installation.relay("message", "show", record_id, "--diff", "--body", "original", *why, exit_code=2)
     assert "take one of them" in both.stderr

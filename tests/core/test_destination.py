@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from relay.core.destination import is_written, name_of, organization_of, routes_of, shown
+from relay.core.destination import is_name, name_of, organization_of, routes_of, shown
 from relay.core.providers import MAIL_DOMAINS
 from relay.ports import RecordDetail
 
@@ -29,7 +29,7 @@ TAG = "~[a-z2-7]{16}"
 def test_only_a_listed_domain_stands_in_clear(domain: str, form: str, listed: str) -> None:  # R-REC-04
     name = name_of(KEY, domain)
     assert re.fullmatch(form, name)
-    assert is_written(name)
+    assert is_name(name)
     assert shown(name) == listed
     assert name == domain or domain not in name
 
@@ -52,8 +52,8 @@ def test_without_the_key_no_guess_can_be_checked() -> None:
 
 
 def test_a_domain_of_an_older_relay_is_told_from_a_name() -> None:
-    assert not is_written("yamada.example")
-    assert all(map(is_written, MAIL_DOMAINS))
+    assert not is_name("yamada.example")
+    assert all(map(is_name, MAIL_DOMAINS))
 
 
 def test_the_clear_part_of_a_record_has_no_place_for_an_address() -> None:

@@ -13,7 +13,7 @@ from relay.core.mail import date, guess, head, mime, words
 from relay.core.mail.head import Automatic
 from relay.core.mail.header_end import HeaderField
 from relay.core.mail.mime import Part, raw_value
-from relay.core.rewrite.plan import Change, Draft, Plan
+from relay.core.rewrite.plan import NOT_LISTED, Change, Draft, Plan
 
 _MAX_NAME: Final = 128
 _LONGEST_KEPT: Final = 900  # below 998 (RFC 5322 §2.1.1): leaves space for the name, and for scrubbing
@@ -46,19 +46,19 @@ def apply(draft: Draft, plan: Plan) -> Draft:
         listed = _ALLOWED.get(field.name)
         value = None
         if listed is None:
-            why = _WHY.get(field.name, "not on the list of what may pass")
+            why = _WHY.get(field.name, NOT_LISTED)
         elif field.name in seen:
-            why = "may stand once"
+            why = "may occur only once"
         else:
             value = listed[1](draft.content, field, draft.root)
-            why = "not readable"
+            why = "cannot be read"
         if listed is None or value is None:
             changes.append(Change("header dropped", field.name, field.start, field.end, why))
             continue
         if field.name != _LOOP_MARK:
             seen.add(field.name)
         if value.strip() != draft.content[field.value_start : field.end].strip():
-            changes.append(Change("header rewritten", field.name, field.start, field.end, _SAID_ANEW))
+            changes.append(Change("header rewritten", field.name, field.start, field.end, _PLAINEST))
         fields.append((listed[0], value))
     automatic = _AUTO_SUBMITTED.get(head.automatic(draft.content, draft.root))
     if automatic:
@@ -159,9 +159,9 @@ _ALLOWED: Final[dict[str, tuple[str, _Form]]] = {
     "x-priority": ("X-Priority", _matching(_WORD)),
     _LOOP_MARK: (head.LOOP_MARK, _matching(_DOMAIN)),
 }
-_RECEIPT: Final = "asks for a receipt, which would reach across"
-_REBUILT: Final = "built anew"
-_SAID_ANEW: Final = "said in its plainest form"
+_RECEIPT: Final = "asks the other side for a receipt"
+_REBUILT: Final = "replaced by the relay's own"
+_PLAINEST: Final = "written in its plainest form"
 _WHY: Final = {
     "disposition-notification-to": _RECEIPT,
     "disposition-notification-options": _RECEIPT,
@@ -176,5 +176,5 @@ _WHY: Final = {
     "message-id": _REBUILT,
     "in-reply-to": _REBUILT,
     "references": _REBUILT,
-    "received": "trace",
+    "received": "names the servers that the mail has passed",
 }

@@ -9,6 +9,8 @@ from relay.core.mail.mime import Part
 
 LINK_REPLACED: Final = "link replaced"
 """The name of the change that removes a link to a hidden host."""
+NOT_LISTED: Final = "not on the list of fields that may pass"
+"""The reason for which a header field is left out (R-REW-02)."""
 
 
 class Cutout(NamedTuple):

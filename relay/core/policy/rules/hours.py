@@ -36,7 +36,7 @@ def awake(settings: PartySettings, hours: Hours, at: datetime) -> datetime:
     quiet = settings.quiet_hours or hours.quiet
     if quiet in {"", "off"}:
         return at
-    return wall_clock.after_stretch(at, _zone(settings, hours), *wall_clock.stretch(quiet))
+    return wall_clock.end_of_period(at, _zone(settings, hours), *wall_clock.daily_period(quiet))
 
 
 def _zone(settings: PartySettings, hours: Hours) -> tzinfo:

@@ -16,7 +16,7 @@ from relay.core.mail.edits import Edit, apply_edits, moved
 from relay.core.mail.header_end import HeaderField
 from relay.core.mail.mime import MimeError, MimeLimits, Part
 from relay.core.rewrite import assemble, repair
-from relay.core.rewrite.plan import Change
+from relay.core.rewrite.plan import NOT_LISTED, Change
 from relay.core.rewrite.scrub import bodies, fields, search, structure
 from relay.core.rewrite.scrub.fields import Search
 from relay.core.rewrite.scrub.find import HiddenValues
@@ -25,9 +25,9 @@ from relay.core.rewrite.scrub.structure import Place
 
 _WHY: Final = {
     "address": "a party's mailbox",
-    "host": "names a machine of the writer's",
-    "link": "leads to a machine or a domain of the writer's",
-    "content-id": "may name a machine of the writer's",
+    "host": "names a machine of the writer",
+    "link": "leads to a machine or a domain of the writer",
+    "content-id": "may name a machine of the writer",
     "name": "the writer's real name",
 }
 _STRUCTURE: Final = frozenset({"content-type", "content-transfer-encoding"})
@@ -82,9 +82,7 @@ class Tree:
             again = field.name in seen and not (place.signed and field.name not in _STRUCTURE)
             if again or not structure.may_stay(field.name, place):
                 self.edits.append(Edit(field.start, field.end, b""))
-                self.changes.append(
-                    Change("header dropped", part.path, field.start, field.end, "not on the list of what may pass")
-                )
+                self.changes.append(Change("header dropped", part.path, field.start, field.end, NOT_LISTED))
                 continue
             seen.add(field.name)
             # Comments and folding can hide an address in an address field from a search of its octets.
