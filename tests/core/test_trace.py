@@ -11,7 +11,8 @@ from relay.core.rewrite.plan import Plan
 from relay.core.rewrite.rewrite import rewrite
 from relay.core.rewrite.scrub.public_services import is_public
 from tests.support.leak_reader import found
-from tests.support.ordinary_mail import TRACES, Trace, mail_that_names, ordinary_mails, shown
+from tests.support.mail_traces import TRACES, Trace
+from tests.support.ordinary_mail import mail_that_names, ordinary_mails, shown
 from tests.support.real_mail import pass_on, plan_to, stored
 
 MAILS = tuple(ordinary_mails())

@@ -59,6 +59,12 @@ def scrubbed(content: bytes, plan: Plan = PLAN) -> bytes:
     return assemble.assemble(content, mime.body_start(content), result.header, result.edits)
 
 
+def scrubbed_text(body: str, plan: Plan = PLAN, *, header: str = "") -> str:
+    """Returns the body of a plain text after scrubbing."""
+    content = f"{header}Content-Type: text/plain; charset=utf-8\r\n\r\n{body}".encode()
+    return scrubbed(content, plan).split(b"\r\n\r\n", 1)[1].decode()
+
+
 def readings(content: bytes) -> str:
     """Returns all texts that a mail program could show of a message, joined by newlines, in lower case."""
     found = [content.decode("latin-1")]
