@@ -193,7 +193,7 @@ async def test_memory_is_free_again(lanes: ProcessLanes) -> None:  # R-IN-06
             take_memory(30 * MB)
             with lanes.content("other.example") as second, pytest.raises(NoRoomError):
                 second(MB)
-    assert lanes.spare == 160
+    assert lanes.places.spare == 160
 
 
 @pytest.mark.parametrize("is_big", [False, True])
@@ -225,11 +225,11 @@ async def test_what_waits_for_a_last_answer_is_bounded(clock: ManualClock, is_bi
     waiting = [task for task in tasks if not task.done()]
     # One is slow. Four, or as many big ones as a quarter of the memory holds, wait beside the places.
     assert len(waiting) == (1 + 2 if is_big else 1 + 4)
-    assert (lanes.running, observer.of("delivery_cuts")) == (1, 10 - len(waiting))
+    assert (lanes.places.running, observer.of("delivery_cuts")) == (1, 10 - len(waiting))
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    assert (lanes.running, lanes.spare) == (0, 16)
+    assert (lanes.places.running, lanes.places.spare) == (0, 16)
     assert holds(lanes, "s.tar0.example", 30 * MB)
 
 
@@ -399,7 +399,7 @@ async def test_a_waiting_item_that_is_let_go_gives_its_turn_to_the_next(lanes: P
     assert await turns[3] == 0
     for in_hand in items:
         in_hand.leave()
-    assert lanes.spare == 160
+    assert lanes.places.spare == 160
 
 
 async def test_a_route_of_the_operator_has_its_whole_window_always(lanes: ProcessLanes) -> None:  # R-OUT-01
@@ -423,5 +423,5 @@ async def test_two_deliveries_to_a_destination_keep_their_distance_and_others_do
 async def test_the_lanes_of_the_past_are_forgotten(lanes: ProcessLanes) -> None:  # R-OUT-01
     for number in range(10_100):
         lanes.take(f"{number}.example").leave()
-    assert len(lanes._paths) <= 10_000
-    assert len(lanes.shared) <= 10_000
+    assert len(lanes._destinations) <= 10_000
+    assert len(lanes._shared) <= 10_000

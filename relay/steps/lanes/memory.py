@@ -1,19 +1,8 @@
 """The memory for big contents in delivery, divided among the states of lanes (R-IN-06, R-OUT-01)."""
 
 from collections import Counter
-from enum import StrEnum
 
-
-class LaneState(StrEnum):
-    """The state of a lane, or of an item in hand.
-
-    Only an item can be UNANSWERED.
-    """
-
-    NEW = "no answer yet"
-    OPEN = "answers"
-    SLOW = "timed out, or answers slowly"
-    UNANSWERED = "was sent as a whole, and the answer is late"
+from relay.steps.lanes.lane import LaneState
 
 
 class LaneMemory:
