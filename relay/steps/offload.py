@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Final, ParamSpec, Self, TypeVar, TypeVarTuple
 
 from relay.core import bounce
@@ -19,6 +19,7 @@ from relay.core.mail import encodings, filetypes
 from relay.core.mail.mime import Part
 from relay.core.model.facts import Facts
 from relay.core.model.message import Incoming
+from relay.core.networks import network_key
 from relay.ports import Workers
 from relay.steps.clients import network_of
 
@@ -52,7 +53,6 @@ _REPORT_LINE_US: Final = 11
 _REPORT_PARAMETER_US: Final = 9
 _FIGURES: Final = b"0123456789"
 _ESCAPED: Final = re.compile(rb"\x1b\$[^\x1b]*+")
-_NETWORK_BITS: Final = {4: 24, 6: 64}
 _STRANGERS: Final = "strangers"
 
 
@@ -97,7 +97,7 @@ class MailWork:
         if not is_heavy:
             return work(*args)
         peer = self.incoming.peer
-        party = peer.login_party_id or self.party or _network(peer.client_ip)
+        party = peer.login_party_id or self.party or network_key(ip_address(peer.client_ip))
         return await self.workers.run(party, self.incoming.content, work, *args)
 
 
@@ -184,9 +184,3 @@ def _may_unpack(content: bytes, part: Part) -> bool:
         return False
     head = encodings.decode(content[part.body_start : min(part.end, part.body_start + _HEAD)], part.encoding)
     return filetypes.sniff(head) not in _FLAT_FILES
-
-
-def _network(client_ip: str) -> str:
-    """Returns the network of a client's address, in which one sender may own all addresses."""
-    address = ip_address(client_ip)
-    return str(ip_network((address, _NETWORK_BITS[address.version]), strict=False))

@@ -171,9 +171,8 @@ class Transaction(Connection):
     # ------------------------------------------------------------ the content
 
     def _data_client(self) -> DataClient:
-        clients, client = self._context.guard.clients, self._client
-        is_free = self._context.listener.kind == "lmtp" or clients.is_trusted(client) or clients.is_front(client)
-        return DataClient.of(client, self._login_party_id, is_free=is_free)
+        is_free = self._context.listener.kind == "lmtp" or self._context.guard.clients.is_free(self._client)
+        return DataClient.of(self._client, self._login_party_id, is_free=is_free)
 
     def _expect_space(self) -> None:
         """Raises ProtocolFault if there is no space now for the size that the client has declared."""
