@@ -130,11 +130,10 @@ def _authenticator(config: Config, observer: Observer) -> Authenticator:
     """
     section = config.authentication
     if not section.verify:
-        return SessionAuthenticator(front_hosts=config.networks.front_hosts)
+        return SessionAuthenticator()
     return MailAuthenticator(
         DnsResolver(dns=config.dns),
         observer,
-        front_hosts=config.networks.front_hosts,
         authserv_id=section.trusted_authserv_id,
         sealers=map(fold_domain, section.trusted_sealers),
     )

@@ -18,7 +18,7 @@ from relay.core.model.party import Role
 from relay.core.model.reason import Reason
 from relay.core.rewrite.assemble import assemble
 from relay.edge import scan
-from relay.edge.clients import client_address
+from relay.edge.clients import ClientNetworks, client_address
 from relay.edge.system import SystemClock
 from relay.ports import Store
 from relay.steps.offload import ThreadWorkers
@@ -100,6 +100,7 @@ async def simulate(
             tls=True,
             login_party_id=await _login(store, shop, login) if login else None,
             trusted=trusted,
+            is_front=ClientNetworks(session.config.networks).is_front(client_address(client_ip)),
         ),
         mail_from=mail_from.strip("<>"),
         rcpt_to=rcpt_to,

@@ -7,25 +7,20 @@ MAIL FROM. The writer chooses that domain, so a limit for each name needs a limi
 from ipaddress import ip_address
 
 from relay.core.mail.address import fold_domain
-from relay.core.model.message import Incoming, Peer, Port
+from relay.core.model.message import Incoming
 from relay.core.networks import client_key, network_key
 
 
 def client_of(incoming: Incoming) -> str:
     """Returns the name of the client of a message: its IPv4 address, or its IPv6 network of 64 bits."""
     peer = incoming.peer
-    return _domain_of(incoming) if is_behind_front(peer) else client_key(ip_address(peer.client_ip))
+    return _domain_of(incoming) if peer.passes_on else client_key(ip_address(peer.client_ip))
 
 
 def network_of(incoming: Incoming) -> str:
     """Returns the name of the client's network: 24 bits of its IPv4 address, or 64 of its IPv6 address."""
     peer = incoming.peer
-    return _domain_of(incoming) if is_behind_front(peer) else network_key(ip_address(peer.client_ip))
-
-
-def is_behind_front(peer: Peer) -> bool:
-    """Returns whether the message came through a mail server in front of the relay."""
-    return peer.trusted or peer.port is Port.LMTP
+    return _domain_of(incoming) if peer.passes_on else network_key(ip_address(peer.client_ip))
 
 
 def _domain_of(incoming: Incoming) -> str:

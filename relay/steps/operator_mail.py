@@ -15,7 +15,7 @@ from relay.core.model.message import Incoming
 from relay.core.model.operator_limits import OperatorLimits
 from relay.core.model.reason import Reason, ReasonCode
 from relay.ports import SecretStore, Store, Use
-from relay.steps.clients import client_of, is_behind_front
+from relay.steps.clients import client_of
 from relay.steps.outcomes import ForOperator, Judgement, Refused, Rerouted
 from relay.steps.recipients import OperatorRecipient, PartyRecipient
 
@@ -76,7 +76,7 @@ async def uses(
     if party_id is None and not incoming.peer.trusted and size_bytes > limits.message_bytes:
         return Reason(code=ReasonCode.OPERATOR_MAIL_TOO_BIG, values=(("limit_bytes", str(limits.message_bytes)),))
     clients = {f"party {party_id}" if party_id else client_of(incoming): 1}
-    if party_id is None and is_behind_front(incoming.peer):
+    if party_id is None and incoming.peer.passes_on:
         clients[_FRONTS] = _CLIENTS_BEHIND_FRONTS
     day = days.day_of(now, recipient.policy).isoformat()
     counts: list[Use] = []

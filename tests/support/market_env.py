@@ -148,6 +148,7 @@ class MarketEnv:
         trusted: bool = True,
         client_ip: str = "192.0.2.77",
         helo: str = "desk.home.example",
+        is_front: bool = False,
     ) -> list[Reply]:
         peer = Peer(
             port=Port.SUBMISSION if login else Port.MX,
@@ -156,6 +157,7 @@ class MarketEnv:
             tls=True,
             login_party_id=self.pair.side(login).party.id if login else None,
             trusted=trusted and login is None,
+            is_front=is_front,
         )
         incoming = Incoming(
             peer=peer,

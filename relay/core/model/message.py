@@ -19,7 +19,8 @@ class Peer:
 
     `port` is the kind of listener to which it connected. `helo` is the name that it gave in EHLO, HELO or LHLO.
     `login_party_id` is the id of the party that has logged in with an app password, None without a login. `trusted` is
-    True if the client's address is in a network of `networks.trusted` in the configuration.
+    True if the client's address is in a network of `networks.trusted` in the configuration. `is_front` is True if it is
+    in one of `networks.front_hosts`; such a mail server has named no client of its own.
     """
 
     port: Port
@@ -28,6 +29,12 @@ class Peer:
     tls: bool
     login_party_id: str | None = None
     trusted: bool = False
+    is_front: bool = False
+
+    @property
+    def passes_on(self) -> bool:
+        """Returns whether the client is a server of the installation, which passes on the mail of other clients."""
+        return self.trusted or self.is_front or self.port is Port.LMTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

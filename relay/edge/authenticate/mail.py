@@ -135,7 +135,7 @@ def _signatures(identifiers: Iterable[Identifier]) -> list[tuple[Identifier, Sig
 class MailAuthenticator(SessionAuthenticator):
     """Implements `ports.Authenticator` with all methods.
 
-    `front_hosts` are networks. The results that their servers add under the name `authserv_id` are trusted (RFC 8601).
+    The results that a front host adds under the name `authserv_id` are trusted (RFC 8601).
     `sealers` are folded domains whose ARC seals are trusted.
     """
 
@@ -144,11 +144,9 @@ class MailAuthenticator(SessionAuthenticator):
         resolver: Resolver,
         observer: Observer,
         *,
-        front_hosts: Iterable[str] = (),
         authserv_id: str = "",
         sealers: Iterable[str] = (),
     ) -> None:
-        super().__init__(front_hosts=front_hosts)
         self._resolver = resolver
         self._observer = observer
         self._authserv_id = authserv_id
@@ -181,7 +179,7 @@ class MailAuthenticator(SessionAuthenticator):
         if not by_dns or incoming.peer.login_party_id is not None:
             return await super().origin(incoming, domain, by_dns=by_dns)
         message = Message(incoming.content)
-        if self._passes_on(incoming):
+        if incoming.peer.passes_on:
             return await origin.through_front(self._resolver, incoming, message, self._reported(incoming, message))
         return await origin.of_client(self._resolver, incoming, message, domain)
 
@@ -208,7 +206,7 @@ class MailAuthenticator(SessionAuthenticator):
         host. The relay then verifies the mail itself, and ignores results that the client may have written under the
         name of the front host.
         """
-        if not self._authserv_id or not self._is_front(incoming.peer.client_ip):
+        if not self._authserv_id or not incoming.peer.is_front:
             return None
         return results.of_front(message, self._authserv_id)
 

@@ -88,13 +88,15 @@ class Transaction(Connection):
         self.say(reply)
 
     def _make_peer(self) -> Peer:
+        clients = self._context.guard.clients
         return Peer(
             port=Port(self._context.listener.kind),
             client_ip=str(self._client),
             helo=self._named_helo or self._helo,
             tls=self._tls,
             login_party_id=self._login_party_id,
-            trusted=self._context.guard.clients.is_trusted(self._client),
+            trusted=clients.is_trusted(self._client),
+            is_front=clients.is_front(self._client),
         )
 
     async def rcpt(self, argument: str) -> None:

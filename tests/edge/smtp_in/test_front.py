@@ -48,7 +48,7 @@ def test_a_proxy_header_names_the_client(
         client.reply()
         client.ask("EHLO client.example")
         assert client.ask("MAIL FROM:<a@client.example>").startswith("250")
-    assert [peer.client_ip for peer in env.intake.peers] == [client_ip]
+    assert [(peer.client_ip, peer.is_front) for peer in env.intake.peers] == [(client_ip, client_ip == "127.0.0.1")]
 
 
 def test_commands_in_the_packet_of_the_header_are_not_lost(env: SmtpInEnv) -> None:
