@@ -231,13 +231,13 @@ class Acceptance:
     the worker can deliver it without another write.
     """
 
-    records: tuple[MessageRecord, ...]
-    events: tuple[Event, ...]
-    items: tuple[Item, ...]
-    notices: tuple[OutgoingNotice, ...]
-    new_senders: tuple[Sender, ...]
     owner: str
     lease_until: datetime
+    records: tuple[MessageRecord, ...] = ()
+    events: tuple[Event, ...] = ()
+    items: tuple[Item, ...] = ()
+    notices: tuple[OutgoingNotice, ...] = ()
+    new_senders: tuple[Sender, ...] = ()
     uses: tuple[Use, ...] = ()
     misuse: tuple[Misuse, ...] = ()
     told: tuple[NoticeSent, ...] = ()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core.model.event import Event, EventType, LetterData, MarkData
-from relay.core.model.item import Item, ItemKind, ItemState
+from relay.core.model.item import ItemKind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import MessageState
 from relay.core.model.party import Party
@@ -18,6 +18,7 @@ from relay.core.notice import letters
 from relay.core.notice.letters import Letterhead
 from relay.core.policy.changes import changes
 from relay.ports import Acceptance, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
+from relay.steps import queueing
 from relay.steps.plan import locale_of
 from relay.steps.services import Services
 
@@ -70,8 +71,8 @@ async def to_party(
             write,
             letter_type,
             now,
-            mailbox=mailbox,
             recipient_id=party.id,
+            mailbox=mailbox,
             told=tuple(told),
             asked=asked,
         )
@@ -112,16 +113,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
             head, said.message_id, said.pair_id, said.order, role, language, words=said.words
         )
 
-    operator = marketplace.operator
-    letter = _acceptance(
-        services,
-        marketplace,
-        write,
-        LetterType.REPORT,
-        now,
-        mailbox=operator,
-        address=operator,
-    )
+    letter = _acceptance(services, marketplace, write, LetterType.REPORT, now, address=marketplace.operator)
     marked = Event(id=services.ids.new(), message_id=said.message_id, at=now, type=EventType.MARKED, data=said.event)
     await services.store.acceptances.add(replace(letter, events=(*letter.events, marked)))
     return True
@@ -144,8 +136,8 @@ def _acceptance(
     letter_type: LetterType,
     now: datetime,
     *,
-    mailbox: str,
     recipient_id: str | None = None,
+    mailbox: str | None = None,
     address: str | None = None,
     told: tuple[NoticeSent, ...] = (),
     asked: tuple[str, ...] = (),
@@ -165,29 +157,25 @@ def _acceptance(
         policy_version=marketplace.policy_at(now).version,
         detail=RecordDetail(action=RecordAction.LETTER, letter=letter_type, size_bytes=len(content)),
     )
-    item = Item(
-        id=ids.new(),
-        message_id=record_id,
-        marketplace_id=marketplace.id,
-        kind=ItemKind.LETTER,
-        state=ItemState.QUEUED,
+    item = queueing.of_relay(
+        services,
+        ItemKind.LETTER,
+        marketplace,
+        record_id,
+        now,
         recipient_id=recipient_id,
+        mailbox=mailbox,
         address=address,
-        destination=services.destination_of(mailbox),
-        queued_at=now,
-        due_at=now,
     )
     queued = Event(
         id=ids.new(), message_id=record_id, at=now, type=EventType.QUEUED, data=LetterData(letter=letter_type)
     )
     return Acceptance(
+        owner=services.settings.owner,
+        lease_until=now,
         records=(record,),
         events=(queued,),
         items=(item,),
-        notices=(),
-        new_senders=(),
-        owner=services.settings.owner,
-        lease_until=now,
         told=told,
         asked=asked,
     )

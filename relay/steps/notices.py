@@ -12,7 +12,7 @@ from relay.core.mail.mime import MimeError, Part
 from relay.core.mail.mime import split as split_mime
 from relay.core.model.event import NoticeData
 from relay.core.model.facts import Proof
-from relay.core.model.item import Hold, Item, ItemKind, ItemState
+from relay.core.model.item import Hold, Item, ItemKind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.message import Incoming
 from relay.core.model.pair import Side
@@ -22,6 +22,7 @@ from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType, Rem
 from relay.core.providers import host_class
 from relay.core.signed_link import Purpose
 from relay.ports import Delivery, ListedBy, OutgoingNotice
+from relay.steps import queueing
 from relay.steps.outcomes import Checked, Judgement
 from relay.steps.plan import locale_of
 from relay.steps.recipients import Recipient
@@ -308,15 +309,27 @@ async def _notice(
     `more` has further fields of `NoticeRequest`.
     """
     marketplace, party = about.marketplace, about.author.party
-    item_id = services.ids.new()
-    due_at = await slots.next_free(party.id, item_id, now)
+    item = queueing.of_relay(
+        services,
+        ItemKind.NOTICE,
+        marketplace,
+        about.message_id,
+        now,
+        recipient_id=party.id,
+        mailbox=about.author.mailbox,
+        address=about.reply_to,
+    )
+    due_at = await slots.next_free(party.id, item.id, now)
     if due_at is None:
         return None
+    if due_at > now:
+        # With a hold, a claim finds the item by its time, and does not mistake the long wait for a jump of the clock.
+        item = replace(item, queued_at=due_at, due_at=due_at, hold=Hold.TIME)
     request = NoticeRequest(
         type=notice_type,
         reason=reason,
         marketplace=marketplace,
-        notice_id=f"{item_id}@{marketplace.domain}",
+        notice_id=f"{item.id}@{marketplace.domain}",
         at=now,
         record_id=about.message_id,
         alias=about.alias,
@@ -326,20 +339,6 @@ async def _notice(
         order=about.order,
         links=_links(services.links, about, reason, now) if reason else (),
         **more,
-    )
-    item = Item(
-        id=item_id,
-        message_id=about.message_id,
-        marketplace_id=marketplace.id,
-        kind=ItemKind.NOTICE,
-        state=ItemState.QUEUED,
-        recipient_id=party.id,
-        address=about.reply_to,
-        destination=services.destination_of(about.reply_to or about.author.mailbox),
-        queued_at=due_at,
-        due_at=due_at,
-        # With a hold, a claim finds the item by its time, and does not mistake the long wait for a jump of the clock.
-        hold=Hold.TIME if due_at > now else None,
     )
     language = services.catalogue(locale_of(marketplace, party))
     return OutgoingNotice(item=item, key_holder_id=party.id, content=compose(request, language))

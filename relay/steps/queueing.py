@@ -1,9 +1,10 @@
-"""The queue item for a record: its destination, the time when it is due, and the decision or time that it waits for."""
+"""New items of the queue: their destination, the time when they are due, and the decision or time they wait for."""
 
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from relay.core.model.item import Hold, Item, ItemKind, ItemState
+from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import ReasonCode
 from relay.core.model.verdict import Action
 from relay.ports import MessageRecord
@@ -47,6 +48,36 @@ def for_operator(services: Services, record: MessageRecord, address: str) -> Ite
     """Returns the queue item for mail to `postmaster@` or `abuse@`, which is sent to the operator's `address`."""
     wait = _Wait(None, record.received_at)
     return _item(services, record, ItemKind.OPERATOR, address, services.destination_of(address), wait)
+
+
+def of_relay(
+    services: Services,
+    kind: ItemKind,
+    marketplace: Marketplace,
+    message_id: str,
+    now: datetime,
+    *,
+    recipient_id: str | None = None,
+    mailbox: str | None = None,
+    address: str | None = None,
+) -> Item:
+    """Returns the queue item for a notice or a letter of the relay itself, which may be sent at once.
+
+    `message_id` is the record of the letter, or the record that the notice is about. The mail is sent to the fixed
+    address `address`, or else to the party `recipient_id`, whose mailbox is now `mailbox`.
+    """
+    return Item(
+        id=services.ids.new(),
+        message_id=message_id,
+        marketplace_id=marketplace.id,
+        kind=kind,
+        state=ItemState.QUEUED,
+        recipient_id=recipient_id,
+        address=address,
+        destination=services.destination_of(address or mailbox),
+        queued_at=now,
+        due_at=now,
+    )
 
 
 def _item(

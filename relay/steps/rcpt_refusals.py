@@ -57,13 +57,10 @@ async def keep(
     refused = Event(id=ids.new(), message_id=record.id, at=now, type=EventType.REFUSED, data=data)
     await services.store.acceptances.add(
         Acceptance(
-            records=(record,),
-            events=(refused,),
-            items=(),
-            notices=(),
-            new_senders=(),
             owner=services.settings.owner,
             lease_until=now,
+            records=(record,),
+            events=(refused,),
             uses=(use,),
         )
     )

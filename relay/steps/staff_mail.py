@@ -10,12 +10,13 @@ from enum import StrEnum
 from typing import Final
 
 from relay.core.model.event import Event, EventType, NoticeData
-from relay.core.model.item import Hold, Item, ItemKind, ItemState
+from relay.core.model.item import Hold, ItemKind
 from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import ReasonCode
 from relay.core.notice import letters
 from relay.core.notice.letters import HeldLine, Letterhead
 from relay.ports import Acceptance, HeldMessage, NoticeSent, OutgoingNotice, Store
+from relay.steps import queueing
 from relay.steps.quota import QUOTAS
 from relay.steps.services import Services
 
@@ -79,18 +80,8 @@ async def _is_our_turn(store: Store, first: HeldMessage, now: datetime) -> bool:
 
 
 async def _write(services: Services, marketplace: Marketplace, waiting: list[HeldMessage], now: datetime) -> None:
-    ids, address = services.ids, marketplace.operator
-    item = Item(
-        id=ids.new(),
-        message_id=waiting[0].message.id,
-        marketplace_id=marketplace.id,
-        kind=ItemKind.NOTICE,
-        state=ItemState.QUEUED,
-        recipient_id=None,
-        address=address,
-        destination=services.destination_of(address),
-        queued_at=now,
-        due_at=now,
+    item = queueing.of_relay(
+        services, ItemKind.NOTICE, marketplace, waiting[0].message.id, now, address=marketplace.operator
     )
     lines = [
         HeldLine(
@@ -106,7 +97,7 @@ async def _write(services: Services, marketplace: Marketplace, waiting: list[Hel
     head = Letterhead(marketplace=marketplace, letter_id=f"{item.id}@{marketplace.domain}", at=now)
     content = letters.held_for_staff(head, lines, len(waiting), services.catalogue(marketplace.locales[0]))
     queued = Event(
-        id=ids.new(),
+        id=services.ids.new(),
         message_id=item.message_id,
         at=now,
         type=EventType.NOTICE_QUEUED,
@@ -114,13 +105,10 @@ async def _write(services: Services, marketplace: Marketplace, waiting: list[Hel
     )
     await services.store.acceptances.add(
         Acceptance(
-            records=(),
-            events=(queued,),
-            items=(),
-            notices=(OutgoingNotice(item=item, key_holder_id=marketplace.id, content=content),),
-            new_senders=(),
             owner=services.settings.owner,
             lease_until=now,
+            events=(queued,),
+            notices=(OutgoingNotice(item=item, key_holder_id=marketplace.id, content=content),),
         )
     )
     services.dispatcher.notify()

@@ -61,10 +61,7 @@ def put(seeded: Installation, *reasons: ReasonCode, hold: Hold | None = None, **
             await store.acceptances.add(
                 Acceptance(
                     records=(record,),
-                    events=(),
                     items=(item,) if hold else (),
-                    notices=(),
-                    new_senders=(),
                     owner="test",
                     lease_until=NOW,
                 )

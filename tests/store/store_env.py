@@ -186,8 +186,6 @@ class StoreEnv:
             records=(record,),
             events=(self.event(record.id),),
             items=items,
-            notices=(),
-            new_senders=(),
             owner="node-1",
             lease_until=self.database.clock.now() + timedelta(seconds=300),
         )
