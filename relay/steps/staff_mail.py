@@ -12,7 +12,7 @@ from typing import Final
 from relay.core.model.event import Event, EventType, NoticeData
 from relay.core.model.item import Hold, ItemKind
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.reason import ReasonCode
+from relay.core.model.reason import OWNER_DECIDES
 from relay.core.notice import letters
 from relay.core.notice.letters import HeldLine, Letterhead
 from relay.ports import Acceptance, HeldMessage, NoticeSent, OutgoingNotice, Store
@@ -26,7 +26,6 @@ _SHORTEST: Final = timedelta(hours=1)
 _TURN: Final = timedelta(minutes=1)
 """The time that a node has for the mail before another node may write it."""
 _LONGEST_LIST: Final = 50
-_OF_OWNER: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
 
 
 class Decider(StrEnum):
@@ -45,7 +44,7 @@ def waits_for(held: HeldMessage) -> Decider:
     if held.hold is Hold.TIME:
         return Decider.NOBODY
     reasons = set(held.message.detail.reason_codes)
-    return Decider.OWNER if reasons & _OF_OWNER and reasons <= _OF_OWNER | QUOTAS else Decider.STAFF
+    return Decider.OWNER if reasons & OWNER_DECIDES and reasons <= OWNER_DECIDES | QUOTAS else Decider.STAFF
 
 
 async def tell(services: Services, marketplace: Marketplace) -> None:

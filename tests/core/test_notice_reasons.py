@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.core.model.policy import Policy, Senders
-from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.reason import OWNER_DECIDES, Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
 from relay.core.notice.compose import NoticeLink, NoticeRequest, NoticeType
@@ -40,7 +40,6 @@ from tests.support.mail_case import NOW, marketplace
 
 ENTRIES = {language: entries(language) for language in LANGUAGES}
 URL = "https://ichiba.example/l/" + "x" * 200
-OWNERS_WORD = {ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN}
 QUOTAS = {
     ReasonCode.QUOTA_SELLER,
     ReasonCode.QUOTA_PAIR,
@@ -125,7 +124,7 @@ FAILED_FOR_GOOD = {
 RETURNING = NOT_FROM_CONTENT | QUOTAS | ATTACHMENTS | CONTENT | SCANS
 OCCURS = {
     NoticeType.RETURNED: REFUSED | JUDGED - LIFTING - DETOURS,
-    NoticeType.HELD: OWNERS_WORD | QUOTAS | ATTACHMENTS | CONTENT | SCANS | {ReasonCode.QUIET_HOURS},
+    NoticeType.HELD: OWNER_DECIDES | QUOTAS | ATTACHMENTS | CONTENT | SCANS | {ReasonCode.QUIET_HOURS},
     NoticeType.WARNED: CONTENT | ATTACHMENTS | DETOURS | BY_REWRITE | {ReasonCode.BYPASS_MISUSED},
     NoticeType.CHECKED: RETURNING | DETOURS | LIFTING | BY_REWRITE,
     NoticeType.DELAYED: {ReasonCode.DELAYED, ReasonCode.TEMPORARY},
@@ -211,7 +210,7 @@ def test_a_notice_is_made_of_its_reasons_texts(kind: NoticeType, code: ReasonCod
     def part(*names: str) -> str:
         return "\n(?:[^\n]+\n)*?".join(_pattern(name, language) for name in names)
 
-    by_owner = kind is NoticeType.HELD and code in OWNERS_WORD
+    by_owner = kind is NoticeType.HELD and code in OWNER_DECIDES
     is_next = kind is NoticeType.WARNED or (kind is NoticeType.HELD and not by_owner)
     takes_own = kind not in {NoticeType.HELD, NoticeType.WARNED, NoticeType.CHECKED} or by_owner
     again = f"{code}.again" if takes_own else f"again.{kind}"

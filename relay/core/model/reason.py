@@ -7,7 +7,7 @@ same word.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,10 @@ class ReasonCode(StrEnum):
     """Only notices have this reason. The event of the report has the reason that the report claims."""
     # A fault of the relay itself.
     INTERNAL = "internal", "R-IN-07", "451 4.3.0", "Fault on our side, try again later"
+
+
+OWNER_DECIDES: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
+"""The reasons of a hold that waits for the decision of the owner of the writer's account (R-SND-02, R-IN-09)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

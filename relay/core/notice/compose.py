@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from relay.core import alias, redact
 from relay.core.model.marketplace import Marketplace
-from relay.core.model.reason import Reason, ReasonCode, Span
+from relay.core.model.reason import OWNER_DECIDES, Reason, ReasonCode, Span
 from relay.core.model.standing import Standing
 from relay.core.model.verdict import Action, Strip
 from relay.core.notice import dsn, encode, frame, values
@@ -104,8 +104,6 @@ class NoticeRequest:
 
 
 _REPORTS: Final = frozenset({NoticeType.RETURNED, NoticeType.DELAYED, NoticeType.UNDELIVERABLE})
-_OWNERS_WORD: Final = frozenset({ReasonCode.SENDER_PENDING, ReasonCode.SENDER_UNPROVEN})
-"""The reasons of a hold that the party itself ends by its decision."""
 
 
 def compose(request: NoticeRequest, translations: Translations) -> bytes:
@@ -234,7 +232,7 @@ def _explained(request: NoticeRequest, reason: Reason, words: _Words) -> Iterato
     They say what happened, which rule and which place in the message caused it, what the writer can change, and how to
     send the message again.
     """
-    waits = request.type is NoticeType.HELD and reason.code not in _OWNERS_WORD
+    waits = request.type is NoticeType.HELD and reason.code not in OWNER_DECIDES
     next_time = waits or request.type is NoticeType.WARNED
     yield _lines(
         words.say("heading.what"),
@@ -284,9 +282,9 @@ def _remote_lines(request: NoticeRequest, words: _Words) -> Iterator[str]:
 def _waiting_lines(request: NoticeRequest, reason: Reason, words: _Words) -> Iterator[str]:
     """Yields the line with the time at which a hold or a wait ends, if it ends at a known time."""
     if request.not_before and request.type is not NoticeType.CHECKED:
-        by_itself = request.type is not NoticeType.HELD or reason.code not in _OWNERS_WORD
+        by_itself = request.type is not NoticeType.HELD or reason.code not in OWNER_DECIDES
         yield words.say("sent.at" if by_itself else "held.until", until=moment(request.not_before, words.policy))
-    elif request.type is NoticeType.HELD and reason.code in _OWNERS_WORD:
+    elif request.type is NoticeType.HELD and reason.code in OWNER_DECIDES:
         pending = timedelta(seconds=words.policy.senders.pending_s)
         until = moment(request.received_at + pending, words.policy)
         yield words.say("held.days" if pending.days > 1 else "held.until", days=str(pending.days), until=until)

@@ -19,7 +19,7 @@ def with_texts(case: Case) -> Case:
     texts = tuple(reading.of(case))
     written = _written(case, texts)
     is_reply = subject_marks.is_reply(case.head.subject)
-    kind, found = inference.infer(case.writer.role, _shown(written), is_reply=is_reply)
+    kind, found = inference.infer(case.writer.role, _words(written), is_reply=is_reply)
     evidence = tuple(_evidence(one, written[one.text]) for one in found)
     return replace(case, texts=texts, inferred=Inference(kind=kind, evidence=evidence))
 
@@ -27,7 +27,7 @@ def with_texts(case: Case) -> Case:
 def places(case: Case) -> Iterator[Evidence]:
     """Yields every place of a phrase that speaks for the inferred kind; `Inference` has the first places only."""
     written = _written(case, reading.of(case))
-    for one in inference.places(case.writer.role, case.inferred.kind, _shown(written)):
+    for one in inference.places(case.writer.role, case.inferred.kind, _words(written)):
         yield _evidence(one, written[one.text])
 
 
@@ -36,8 +36,8 @@ def _written(case: Case, texts: Sequence[Text]) -> list[NewlyWritten]:
     return [text.newly_written() for text in texts if not text.is_attached and not (is_reply and text.part == SUBJECT)]
 
 
-def _shown(written: Sequence[NewlyWritten]) -> list[inference.Excerpt]:
-    return [inference.Excerpt(each.text.part, each.words) for each in written]
+def _words(written: Sequence[NewlyWritten]) -> list[str]:
+    return [each.words for each in written]
 
 
 def _evidence(found: inference.Found, written: NewlyWritten) -> Evidence:

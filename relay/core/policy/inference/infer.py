@@ -34,13 +34,6 @@ _MOST_EVIDENCE: Final = 3
 _ROUNDING: Final = 1e-9
 
 
-class Excerpt(NamedTuple):
-    """A text that the writer has newly written: the name of its part, and its words as a person reads them."""
-
-    part: str
-    words: str
-
-
 class Found(NamedTuple):
     """A phrase that speaks for the inferred kind: its topic and weight, the number of its text, and its span there."""
 
@@ -51,41 +44,42 @@ class Found(NamedTuple):
     end: int
 
 
-def infer(writer: Role, texts: Sequence[Excerpt], *, is_reply: bool) -> tuple[Kind, tuple[Found, ...]]:
+def infer(writer: Role, texts: Sequence[str], *, is_reply: bool) -> tuple[Kind, tuple[Found, ...]]:
     """Returns the kind of a message with its evidence, the heaviest first, or (OTHER, ()) if no kind is clear.
 
-    `texts` are the subject and the bodies. `is_reply` says whether the subject is that of a reply, such as "Re: Order".
+    `texts` are the newly written texts of the subject and the bodies, as a person reads them. `is_reply` says whether
+    the subject is that of a reply, such as "Re: Order".
     """
-    octets = [text.words.encode("utf-8", "replace") for text in texts]
+    octets = [text.encode("utf-8", "replace") for text in texts]
     found = [in_text(writer, each) for each in octets]
     topics = list({topic.name: topic for each in found for topic in each}.values())
     kind = _heaviest(writer, topics, _form(texts, octets, is_reply=is_reply))
     if kind is Kind.OTHER:
         return kind, ()
-    number = KINDS[writer].index(kind)
+    column = KINDS[writer].index(kind)
     heaviest = sorted(
-        (topic for topic in topics if topic.weights[number] > 0), key=lambda topic: -topic.weights[number]
+        (topic for topic in topics if topic.weights[column] > 0), key=lambda topic: -topic.weights[column]
     )
-    return kind, tuple(_first(topic, topic.weights[number], octets, found) for topic in heaviest[:_MOST_EVIDENCE])
+    return kind, tuple(_first(topic, topic.weights[column], octets, found) for topic in heaviest[:_MOST_EVIDENCE])
 
 
-def places(writer: Role, kind: Kind, texts: Sequence[Excerpt]) -> Iterator[Found]:
+def places(writer: Role, kind: Kind, texts: Sequence[str]) -> Iterator[Found]:
     """Yields every place in the texts of a phrase that speaks for the kind. Places may overlap."""
-    number = KINDS[writer].index(kind)
-    for text, words in enumerate(texts):
-        octets = words.words.encode("utf-8", "replace")
+    column = KINDS[writer].index(kind)
+    for number, text in enumerate(texts):
+        octets = text.encode("utf-8", "replace")
         for topic in in_text(writer, octets):
-            if topic.weights[number] > 0:
+            if topic.weights[column] > 0:
                 for span in topic.places(octets):
-                    yield _found(topic, topic.weights[number], text, octets, span)
+                    yield _found(topic, topic.weights[column], number, octets, span)
 
 
-def _form(texts: Sequence[Excerpt], octets: Sequence[bytes], *, is_reply: bool) -> Mapping[Kind, float]:
+def _form(texts: Sequence[str], octets: Sequence[bytes], *, is_reply: bool) -> Mapping[Kind, float]:
     """Returns the weights of the form of the message: the length of its longest text, and the subject of a reply.
 
     The length is a width: a Japanese character counts twice.
     """
-    width = max(((len(text.words) + len(each)) // 2 for text, each in zip(texts, octets, strict=True)), default=0)
+    width = max(((len(text) + len(each)) // 2 for text, each in zip(texts, octets, strict=True)), default=0)
     length = _SHORT if width <= _SHORT_WIDTH else _LONG if width > _LONG_WIDTH else {}
     if not is_reply:
         return length
