@@ -21,13 +21,12 @@ from relay.core.model.party import Party, PartyState, Role
 from relay.core.model.policy import Policy
 from relay.ports import NoticeLog, NoticeSent, Observer, Store, UnavailableError
 from relay.steps import letters, memory, owner_requests, pace, staff_mail
+from relay.steps.notice_log import take_turn
 from relay.steps.services import Dispatcher, Services
 
 log = structlog.get_logger()
 
 _DROPPED_AT_ONCE = 200
-_TURN_S = 60
-"""The number of seconds that a node has for a letter before another node may write it."""
 
 
 class Housekeeping:
@@ -116,8 +115,7 @@ async def _in_turn(
     write: Callable[[NoticeSent], Coroutine[object, object, bool]],
 ) -> bool:
     """Writes a letter unless another node is writing it. Returns whether this node has written it."""
-    turn = NoticeSent(party_id=party.id, topic=f"{topic} (turn)", at=now)
-    first = await notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S))
+    first = await take_turn(notice_log, party.id, topic, now)
     if first and await write(NoticeSent(party_id=party.id, topic=topic, at=now)):
         dispatcher.notify()
     return first

@@ -161,10 +161,10 @@ def _is_mention(text: str, start: int, end: int, orders: list[Order]) -> bool:
 
 def _continues(beside: str) -> bool:
     """Returns whether a token continues in the two characters beside it, given from the nearer to the farther one."""
-    return _is_letter(beside[:1]) or (beside[:1] in _JOINS and _is_letter(beside[1:2]))
+    return _is_letter_or_digit(beside[:1]) or (beside[:1] in _JOINS and _is_letter_or_digit(beside[1:2]))
 
 
-def _is_letter(char: str) -> bool:
+def _is_letter_or_digit(char: str) -> bool:
     return char.isascii() and char.isalnum()
 
 

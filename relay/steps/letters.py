@@ -5,8 +5,7 @@ Each letter has a record, and is delivered through the queue like all mail.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from relay.core.model.event import Event, EventType, LetterData, MarkData
 from relay.core.model.item import ItemKind
@@ -19,11 +18,9 @@ from relay.core.notice.letters import Letterhead
 from relay.core.policy.changes import changes
 from relay.ports import Acceptance, LetterType, MessageRecord, NoticeLog, NoticeSent, RecordAction, RecordDetail
 from relay.steps import queueing
+from relay.steps.notice_log import is_turn_taken, take_turn
 from relay.steps.plan import locale_of
 from relay.steps.services import Services
-
-_TURN_S: Final = 60
-"""The number of seconds in which a repeated report about the same message is ignored, while its letter is written."""
 
 
 async def announcement(services: Services, party: Party, policy: Policy, told: NoticeSent) -> bool:
@@ -102,8 +99,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
     Returns False if the same report is being written already. Raises UnavailableError.
     """
     marketplace = services.marketplaces.by_id[said.reporter.marketplace_id]
-    turn = NoticeSent(party_id=said.reporter.id, topic=_report_topic(said.message_id), at=now)
-    if not await services.store.notice_log.add(turn, unless_since=now - timedelta(seconds=_TURN_S)):
+    if not await take_turn(services.store.notice_log, said.reporter.id, _report_topic(said.message_id), now):
         return False
     language = services.catalogue(marketplace.locales[0])
     role = said.reporter.role
@@ -121,8 +117,7 @@ async def report(services: Services, said: AbuseReport, now: datetime) -> bool:
 
 async def is_being_reported(notice_log: NoticeLog, party_id: str, message_id: str, now: datetime) -> bool:
     """Returns whether the party reported the same message within the last minute. Raises UnavailableError."""
-    told_at = await notice_log.last_at(party_id, _report_topic(message_id))
-    return told_at is not None and now - told_at < timedelta(seconds=_TURN_S)
+    return await is_turn_taken(notice_log, party_id, _report_topic(message_id), now)
 
 
 def _report_topic(message_id: str) -> str:

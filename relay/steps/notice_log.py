@@ -1,7 +1,7 @@
 """The limits of the notices to one party.
 
-The same notice is not repeated within a certain time (R-POL-11), and a party gets a limited number of notices an hour
-(R-OUT-07).
+The same notice is not repeated within a certain time (R-POL-11), a party gets a limited number of notices an hour
+(R-OUT-07), and of several nodes only one writes a mail.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,9 @@ from relay.ports import NoticeLog, NoticeSent, Store
 from relay.steps.outcomes import Judgement
 from relay.steps.quota import OF_WRITER, QUOTAS
 
+_TURN: Final = timedelta(minutes=1)
+"""The time that a node has to write a mail before another node may write it."""
+_HOUR: Final = timedelta(hours=1)
 _PARTIES: Final = 10_000
 _PAUSE: Final = timedelta(minutes=1)
 """The shortest time for which a notice over the limit waits.
@@ -48,19 +51,38 @@ def topics(judgement: Judgement, now: datetime) -> tuple[NoticeSent, ...]:
     return (NoticeSent(party_id=party_id, topic=" ".join(filter(None, words)), at=now),)
 
 
-async def was_told(notice_log: NoticeLog, digest_s: float, told: NoticeSent, judgement: Judgement) -> bool:
+async def take_turn(notice_log: NoticeLog, party_id: str, topic: str, now: datetime) -> bool:
+    """Returns whether this node may write the mail to or about the party on this topic, which no other node writes now.
+
+    Raises UnavailableError.
+    """
+    turn = NoticeSent(party_id=party_id, topic=_of_turn(topic), at=now)
+    return await notice_log.add(turn, unless_since=now - _TURN)
+
+
+async def is_turn_taken(notice_log: NoticeLog, party_id: str, topic: str, now: datetime) -> bool:
+    """Returns whether a node has taken the turn within the last minute. Raises UnavailableError."""
+    taken_at = await notice_log.last_at(party_id, _of_turn(topic))
+    return taken_at is not None and now - taken_at < _TURN
+
+
+def _of_turn(topic: str) -> str:
+    return f"{topic} (turn)"
+
+
+async def was_sent(notice_log: NoticeLog, digest_s: float, notice: NoticeSent, judgement: Judgement) -> bool:
     """Returns whether the party has got the same notice before, so that it is not repeated. Raises UnavailableError.
 
     A notice about a quota counts for the rest of its day. A warning counts for `digest_s` seconds before or after now,
     because the clock may have jumped back.
     """
-    told_at = await notice_log.last_at(told.party_id, told.topic)
-    if told_at is None:
+    sent_at = await notice_log.last_at(notice.party_id, notice.topic)
+    if sent_at is None:
         return False
     if judgement.verdict.action is Action.RELAY:
-        return abs(told.at - told_at) < timedelta(seconds=digest_s)
+        return abs(notice.at - sent_at) < timedelta(seconds=digest_s)
     policy = judgement.recipient.policy
-    return days.day_of(told_at, policy) == days.day_of(told.at, policy)
+    return days.day_of(sent_at, policy) == days.day_of(notice.at, policy)
 
 
 class StoredNoticeQuota:
@@ -75,13 +97,12 @@ class StoredNoticeQuota:
 
     def __init__(self, store: Store, per_hour: int) -> None:
         self._store = store
-        self._gap = timedelta(hours=1)
         self._per_hour = per_hour
         self._reserved: dict[str, dict[str, datetime]] = {}
         self._admitted: dict[str, dict[str, datetime]] = {}
 
     async def next_free(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        stored = await self._store.notice_log.due_since(party_id, now - self._gap)
+        stored = await self._store.notice_log.due_since(party_id, now - _HOUR)
         due = {**self._recent(self._reserved, party_id, now), **stored}
         due.pop(item_id, None)
         at = max(now, self._after(due) or now)
@@ -94,7 +115,7 @@ class StoredNoticeQuota:
         self._reserved.get(party_id, {}).pop(item_id, None)
 
     async def admit(self, party_id: str, item_id: str, now: datetime) -> datetime | None:
-        accepted = await self._store.notice_log.accepted_between(party_id, now - self._gap, now + self._gap)
+        accepted = await self._store.notice_log.accepted_between(party_id, now - _HOUR, now + _HOUR)
         admitted = self._recent(self._admitted, party_id, now)
         sent = {**admitted, **accepted}
         until = None if item_id in sent else self._after(sent)
@@ -106,7 +127,7 @@ class StoredNoticeQuota:
     def _after(self, times: Mapping[str, datetime]) -> datetime | None:
         """Returns the earliest time for one more notice after the notices at `times`; None if it may be sent now."""
         ordered = sorted(times.values())
-        return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + self._gap
+        return None if len(ordered) < self._per_hour else ordered[-self._per_hour] + _HOUR
 
     def _recent(self, times: dict[str, dict[str, datetime]], party_id: str, now: datetime) -> dict[str, datetime]:
         """Drops the party's entries that are older than an hour, and returns the remaining ones."""
@@ -118,4 +139,4 @@ class StoredNoticeQuota:
         return mine
 
     def _fresh(self, times: Mapping[str, datetime], now: datetime) -> dict[str, datetime]:
-        return {item_id: at for item_id, at in times.items() if at > now - self._gap}
+        return {item_id: at for item_id, at in times.items() if at > now - _HOUR}

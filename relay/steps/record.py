@@ -227,7 +227,7 @@ class _TransactionBuilder:
         new = [
             one
             for one in topics
-            if one not in self.told and not await notice_log.was_told(log, digest_s, one, judgement)
+            if one not in self.told and not await notice_log.was_sent(log, digest_s, one, judgement)
         ]
         if topics and not new:
             return

@@ -15,16 +15,15 @@ from relay.core.model.marketplace import Marketplace
 from relay.core.model.reason import OWNER_DECIDES
 from relay.core.notice import letters
 from relay.core.notice.letters import HeldLine, Letterhead
-from relay.ports import Acceptance, HeldMessage, NoticeSent, OutgoingNotice, Store
+from relay.ports import Acceptance, HeldMessage, OutgoingNotice, Store
 from relay.steps import queueing
+from relay.steps.notice_log import take_turn
 from relay.steps.quota import QUOTAS
 from relay.steps.services import Services
 
 TYPE: Final = "staff"
 """The type of this mail in the log and in the history of the message that the mail names first."""
 _SHORTEST: Final = timedelta(hours=1)
-_TURN: Final = timedelta(minutes=1)
-"""The time that a node has for the mail before another node may write it."""
 _LONGEST_LIST: Final = 50
 
 
@@ -74,8 +73,7 @@ async def _is_our_turn(store: Store, first: HeldMessage, now: datetime) -> bool:
     pair = await store.pairs.get(first.message.pair_id) if first.message.pair_id else None
     if pair is None:
         return True
-    turn = NoticeSent(party_id=pair.seller.party.id, topic=f"staff {first.message.id} (turn)", at=now)
-    return await store.notice_log.add(turn, unless_since=now - _TURN)
+    return await take_turn(store.notice_log, pair.seller.party.id, f"staff {first.message.id}", now)
 
 
 async def _write(services: Services, marketplace: Marketplace, waiting: list[HeldMessage], now: datetime) -> None:

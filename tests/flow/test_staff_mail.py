@@ -1,5 +1,6 @@
 """The operator learns that held mail waits for the staff, and nobody else's wait makes a mail (R-SND-02)."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -100,8 +101,7 @@ async def test_mail_that_only_waits_for_a_time_waits_for_nobody(
 
 async def test_two_nodes_write_one_mail(market: MarketEnv) -> None:
     await hold_one(market)
-    for _ in range(2):
-        await Housekeeping().staff(market.services)
+    await asyncio.gather(*(Housekeeping().staff(market.services) for _ in range(2)))
     assert len(await told(market)) == 1
 
 

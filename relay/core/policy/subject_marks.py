@@ -53,7 +53,7 @@ def additional_information(subject: str, phrases: tuple[str, ...]) -> Span | Non
 def is_reply(subject: str) -> bool:
     """Returns whether the subject begins with a reply prefix, so that it repeats an earlier subject."""
     chain = _REPLY_CHAIN.match(subject)
-    return chain is not None and not chain[0].isspace() and bool(chain[0])
+    return chain is not None and bool(chain[0].strip())
 
 
 @lru_cache(maxsize=64)
