@@ -84,12 +84,11 @@ class LetterData(TypedDict):
 class AttemptData(TypedDict, total=False):
     """The data of an event about an attempt to deliver, and of a RETURNED event at the time of delivery.
 
-    `phase`, `code`, `enhanced`, `tls` and `text` are fields of `ports.Delivery`; `text` is without
-    addresses, and without the hosts of others than providers. `host` is the provider of the host
-    (`core.providers.host_class`). `took` is the keyed mark of the host that accepted
-    the message (`core.bounce.origin.mark`), with which the origin of a later report is compared. `item` is the kind of
-    the item, missing for relayed mail. An attempt that failed inside the relay, and a RETURNED event, have only a
-    reason.
+    `phase`, `code`, `enhanced`, `tls` and `text` are fields of `ports.Delivery`; `text` has no address, and no host
+    except those of known providers. `host` is the provider of the host (`core.providers.host_class`). `took` is the
+    keyed mark of the host that accepted the message (`core.bounce.origin.mark`), with which the origin of a later
+    report is compared. `item` is the kind of the item, missing for relayed mail. An attempt that failed inside the
+    relay, and a RETURNED event, have only a reason.
     """
 
     attempt: int

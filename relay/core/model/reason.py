@@ -165,7 +165,7 @@ class ReasonCode(StrEnum):
     STATUS_COPY = "status_copy", "R-POL-10", "550 5.7.1", "Repeats what the marketplace has sent itself"
     VIRUS_FOUND = "virus_found", "R-POL-17", "554 5.7.1", "A virus was found"
     SPAM_FOUND = "spam_found", "R-POL-17", "550 5.7.1", "Taken for spam"
-    SCANNER_AWAY = "scanner_away", "R-POL-17", "451 4.3.0", "the virus or spam check is away at present"
+    SCANNER_AWAY = "scanner_away", "R-POL-17", "451 4.3.0", "the virus or spam check is not available at present"
     HOLD_EXPIRED = "hold_expired", "R-SND-02", "550 5.7.1", "Held, and nobody approved it in time"
     HOLD_REFUSED = "hold_refused", "R-SND-02", "550 5.7.1", "Held, and sent back after a look"
     """The operator or the party decided that the held message is returned."""
