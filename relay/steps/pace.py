@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from relay.core import keyed
 from relay.core.mail.head import Automatic
 from relay.core.mail.quotes import WrittenTexts
+from relay.core.model import days
 from relay.core.model.facts import Facts, QuotaScope, ThreadRef
 from relay.core.model.pair import Pair
 from relay.core.model.party import Role
@@ -23,7 +24,6 @@ KEPT: Final = timedelta(days=30)
 """The time for which the counters are kept."""
 _MARK_BYTES: Final = 16
 _DAY: Final = timedelta(days=1)
-_HOUR: Final = len("2026-11-30T09")
 
 
 class Marks(NamedTuple):
@@ -70,8 +70,8 @@ def counters(pair: Pair, of_mail: Marks, at: datetime) -> tuple[Use, ...]:
 
     A text is looked for on the day of the mail and on the day before it.
     """
-    days = (at, at - _DAY) if of_mail.text else ()
-    return (_of_pair(pair, at), *(_of_text(of_mail.text, day) for day in days), *_of_typed(of_mail.typed))
+    times = (at, at - _DAY) if of_mail.text else ()
+    return (_of_pair(pair, at), *(_of_text(of_mail.text, one) for one in times), *_of_typed(of_mail.typed))
 
 
 def uses(facts: Facts, policy: Policy, at: datetime, *, is_relayed: bool) -> tuple[Use, ...]:
@@ -96,7 +96,7 @@ def _date(at: datetime) -> str:
 
 
 def _of_pair(pair: Pair, at: datetime, limit: int = 0) -> Use:
-    hour = at.astimezone(UTC).isoformat()[:_HOUR]
+    hour = days.hour_of(at)
     return Use(scope=QuotaScope.PAIR_HOUR, subject_id=f"{hour} {pair.id}", day=hour, limit=limit)
 
 

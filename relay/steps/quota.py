@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from relay.core import keyed
@@ -73,7 +73,7 @@ def probe_counters(writer_key: str, policy: Policy, at: datetime) -> tuple[Use, 
         Use(
             scope=QuotaScope.CHECKS,
             subject_id=writer_key,
-            day=f"{at.astimezone(UTC):%Y-%m-%dT%H}",
+            day=days.hour_of(at),
             limit=policy.quotas.checks_per_hour,
         ),
     )

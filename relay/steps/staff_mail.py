@@ -21,7 +21,7 @@ from relay.steps.notice_log import take_turn
 from relay.steps.quota import QUOTAS
 from relay.steps.services import Services
 
-TYPE: Final = "staff"
+_TYPE: Final = "staff"
 """The type of this mail in the log and in the history of the message that the mail names first."""
 _SHORTEST: Final = timedelta(hours=1)
 _LONGEST_LIST: Final = 50
@@ -98,7 +98,7 @@ async def _write(services: Services, marketplace: Marketplace, waiting: list[Hel
         message_id=item.message_id,
         at=now,
         type=EventType.NOTICE_QUEUED,
-        data=NoticeData(notice=item.id, type=TYPE),
+        data=NoticeData(notice=item.id, type=_TYPE),
     )
     await services.store.acceptances.add(
         Acceptance(

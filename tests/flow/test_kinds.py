@@ -8,7 +8,6 @@ from relay.core.model.optout import OptOut
 from relay.core.model.order import FulfilledBy, OrderUpdate
 from relay.core.model.party import Role, SettingsUpdate
 from relay.core.model.reason import ReasonCode
-from relay.ports import MessageSummary
 from tests.support.market_env import BUYER, SELLER, MarketEnv
 
 REVIEW = "Please leave us a review on the product page."
@@ -19,10 +18,6 @@ async def _opt_out(market: MarketEnv, kind: Kind | None) -> None:
     buyer_id = market.pair.buyer.party.id
     out = OptOut(buyer_id=buyer_id, seller_id=None, kind=kind, source="page", changed_at=market.clock.now())
     await market.store.opt_outs.put(out, out=True)
-
-
-async def _newest(market: MarketEnv) -> MessageSummary:
-    return (await market.store.records.messages())[0]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +36,7 @@ async def test_an_opt_out_of_a_kind_stops_mail_without_a_tag(
 ) -> None:  # R-POL-02
     await _opt_out(market, kind)
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body=body)
-    assert (await _newest(market)).state is state
+    assert (await market.newest()).state is state
 
 
 async def test_an_opt_out_of_a_kind_stops_queued_mail_too(market: MarketEnv) -> None:  # R-POL-02
@@ -49,12 +44,12 @@ async def test_an_opt_out_of_a_kind_stops_queued_mail_too(market: MarketEnv) -> 
     market.clock.forward(2)
     await _opt_out(market, Kind.REVIEW_REQUEST)
     await market.deliver_due()
-    assert (await _newest(market)).state is MessageState.RETURNED
+    assert (await market.newest()).state is MessageState.RETURNED
 
 
 async def test_the_record_has_the_kind_with_its_evidence(market: MarketEnv) -> None:  # R-POL-16
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body=REVIEW)
-    summary = await _newest(market)
+    summary = await market.newest()
     assert summary.kind == Kind.REVIEW_REQUEST
     evidence = summary.detail.evidence
     assert evidence[0].topic == "asks_for_review"
@@ -64,7 +59,7 @@ async def test_the_record_has_the_kind_with_its_evidence(market: MarketEnv) -> N
 
 async def test_the_record_of_a_named_kind_has_no_evidence(market: MarketEnv) -> None:
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body=REVIEW, X_Relay_Kind="promotion")
-    summary = await _newest(market)
+    summary = await market.newest()
     assert (summary.kind, summary.detail.evidence) == (Kind.PROMOTION, ())
 
 
@@ -73,12 +68,12 @@ async def test_an_inferred_critical_kind_is_not_critical_after_a_hold_either(mar
     await market.store.orders.put(order)
     local_part, domain = market.buyer_alias.split("@")
     await market.send("helper@pots.example", f"{local_part}+A-1@{domain}", login=Role.SELLER, trusted=False, body=DELAY)
-    held = await _newest(market)
+    held = await market.newest()
     assert (held.state, held.kind) == (MessageState.HELD, Kind.DELAY_OR_UNAVAILABLE)
     await _opt_out(market, None)
     assert await market.store.holds.release(held.id, by="staff")
     await market.deliver_due()
-    assert (await _newest(market)).state is MessageState.RETURNED
+    assert (await market.newest()).state is MessageState.RETURNED
 
 
 @pytest.mark.parametrize(
@@ -101,10 +96,10 @@ async def test_product_questions_go_to_the_seller_and_all_else_to_the_operator(
     )
     await market.store.orders.put(order)
     await market.send(BUYER, market.seller_alias, login=Role.BUYER, body=body)
-    assert (await _newest(market)).detail.to_operator is to_operator
+    assert (await market.newest()).detail.to_operator is to_operator
 
 
 async def test_a_request_to_cancel_gives_a_warning(market: MarketEnv) -> None:
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body="Please cancel the order from your side.")
-    summary = await _newest(market)
+    summary = await market.newest()
     assert (summary.state, summary.detail.warnings) == (MessageState.QUEUED, (ReasonCode.ASKS_BUYER_TO_CANCEL,))

@@ -11,7 +11,6 @@ from relay.core.model.order import FulfilledBy, Order, OrderEvidence, OrderUpdat
 from relay.core.model.party import Role
 from relay.core.model.policy import Policy, Threads
 from relay.core.model.standing import Standing
-from relay.ports import MessageSummary
 from relay.steps.gather import reach
 from tests.support.market_env import BUYER, DOMAIN, SELLER, MarketEnv, parsed
 
@@ -29,12 +28,8 @@ async def two_orders(market: MarketEnv) -> None:
         await put(market, name)
 
 
-async def newest(market: MarketEnv) -> MessageSummary:
-    return (await market.store.records.messages())[0]
-
-
 async def evidence(market: MarketEnv) -> tuple[str | None, OrderEvidence | None]:
-    summary = await newest(market)
+    summary = await market.newest()
     return summary.order_external_id, summary.detail.order_evidence
 
 
@@ -86,7 +81,7 @@ async def test_an_answer_belongs_to_the_order_of_its_thread(market: MarketEnv) -
     assert await evidence(market) == ("250-1001", THREAD)
     await answer(market, question, Subject="Re: 250-1001", body="Tomorrow.")
     assert await evidence(market) == ("250-1001", SUBJECT)
-    assert (await newest(market)).detail.thread_order is None
+    assert (await market.newest()).detail.thread_order is None
 
 
 @pytest.mark.parametrize("subject", ["Re: 250-1001", "Re: When?"])
@@ -95,7 +90,7 @@ async def test_a_text_about_another_order_links_the_thread_to_it(market: MarketE
     question = await ask(market, Subject="250-1001", body="When?")
     [linked] = await answer(market, question, Subject=subject, body="250-1002 も一緒に送ります。\n\n> 250-1001")
     assert await evidence(market) == ("250-1002", TEXT)
-    assert (await newest(market)).detail.thread_order == "250-1001"
+    assert (await market.newest()).detail.thread_order == "250-1001"
     # The next answer in the thread follows the newest message, not the first one.
     references = f"{question['Message-ID']} {linked['Message-ID']}"
     await market.send(BUYER, market.seller_alias, Subject="Re: When?", References=references, body="Thanks")
@@ -168,7 +163,7 @@ async def test_a_closed_thread_shuts_out_no_mail_about_another_order(market: Mar
     for fields in several:
         await market.send(SELLER, market.buyer_alias, **fields)
         assert [mail.rcpt_to for mail in await market.deliver_due()] == [BUYER]
-        assert (await newest(market)).order_external_id == "250-9998"
+        assert (await market.newest()).order_external_id == "250-9998"
     # A text about the new order passes in the old thread too.
     [mail] = await answer(market, first, body="250-9998 is on its way.")
     assert mail["To"] == BUYER

@@ -81,10 +81,6 @@ async def handed_in(
     return reply
 
 
-async def newest(market: MarketEnv) -> Any:
-    return (await market.store.records.messages(limit=1))[0]
-
-
 def is_unproven(reply: Reply) -> bool:
     return (reply.code, reply.enhanced, "(sender_unproven)" in reply.text) == (550, "5.7.1", True)
 
@@ -96,7 +92,7 @@ async def test_what_a_provider_signs_decides_when_spf_fails(market: MarketEnv) -
         reply = await handed_in(market, content)
         assert (reply.code == 250) is (one.fate is Fate.RELAYED), (one.signer, reply)
         assert is_unproven(reply) or "queued" in reply.text
-        shown = await newest(market)
+        shown = await market.newest()
         stored = await market.store.records.message(shown.id)
         assert stored is not None
         assert (stored.signing_domain == SHOP) is (one.fate is Fate.DOMAIN), one.signer
@@ -144,7 +140,7 @@ async def test_a_field_that_was_added_to_a_signed_mail_makes_it_unproven(
         content = change(by(mail(market.buyer_alias), named))
         reply = await handed_in(market, content)
         assert is_unproven(reply), trick
-        shown = await newest(market)
+        shown = await market.newest()
         assert (shown.detail.proof, shown.state) == (Proof.NONE, MessageState.HELD), trick
         assert shown.detail.uncovered or "dkim=fail" in shown.detail.authentication, trick
     assert {one.rcpt_to for one in await market.deliver_asked()} == {SELLER}
@@ -156,7 +152,7 @@ async def test_a_field_that_was_added_to_a_signed_mail_makes_it_unproven(
 async def test_an_unsigned_field_that_acts_makes_it_unproven(market: MarketEnv, unsigned: str) -> None:
     content = by(mail(market.buyer_alias), [name for name in PLAIN if name != unsigned])
     assert is_unproven(await handed_in(market, content))
-    assert unsigned in (await newest(market)).detail.uncovered
+    assert unsigned in (await market.newest()).detail.uncovered
     names = {"subject": "Subject", "date": "Date", "message-id": "Message-ID"}
     without = mail(market.buyer_alias, drop=(names[unsigned],))
     assert "queued" in (await handed_in(market, by(without, [one for one in PLAIN if one != unsigned]))).text
@@ -165,13 +161,13 @@ async def test_an_unsigned_field_that_acts_makes_it_unproven(market: MarketEnv, 
 async def test_an_oversigned_field_cannot_be_added_at_all(market: MarketEnv) -> None:
     content = by(mail(market.buyer_alias), (*PLAIN, *PLAIN))
     assert is_unproven(await handed_in(market, b"Subject: pay\r\n" + content))
-    assert "dkim=fail" in (await newest(market)).detail.authentication
+    assert "dkim=fail" in (await market.newest()).detail.authentication
 
 
 async def test_one_unsigned_content_type_is_taken_and_recorded_as_not_covered(market: MarketEnv) -> None:
     extra = "Content-Any-Words-Of-Theirs: x"
     assert "queued" in (await handed_in(market, by(mail(market.buyer_alias, extra)))).text
-    assert (await newest(market)).detail.uncovered == (
+    assert (await market.newest()).detail.uncovered == (
         "content-*",
         "content-transfer-encoding",
         "content-type",
@@ -193,7 +189,7 @@ async def test_unsigned_thread_ids_and_fields_of_ours_have_no_effect(market: Mar
     )
     unsigned = by(mail(market.buyer_alias, *added))
     assert "queued" in (await handed_in(market, unsigned)).text
-    shown = await newest(market)
+    shown = await market.newest()
     assert shown.kind is not Kind.ORDER_PROBLEM
     assert {"in-reply-to", "references", "x-relay-kind", "x-relay-loop"} <= set(shown.detail.uncovered)
     [relayed] = await market.deliver_due()
@@ -202,7 +198,7 @@ async def test_unsigned_thread_ids_and_fields_of_ours_have_no_effect(market: Mar
     assert parsed(relayed)["X-Relay-Loop"] == "market.example"  # our own mark alone
     covered = (*PLAIN, "in-reply-to", "references", "x-relay-kind")
     assert "queued" in (await handed_in(market, by(mail(market.buyer_alias, *added[:3], number=2), covered))).text
-    assert (await newest(market)).kind is Kind.ORDER_PROBLEM
+    assert (await market.newest()).kind is Kind.ORDER_PROBLEM
     [relayed] = await market.deliver_due()
     assert parsed(relayed)["In-Reply-To"] == "<q@phone.example>"
 
@@ -211,13 +207,13 @@ async def test_markers_of_automatic_mail_count_without_a_signature(market: Marke
     """They only make the relay more silent, and hardly any signer signs them."""
     for number, field in enumerate(("Auto-Submitted: auto-replied", "List-Id: <l.list.example>")):
         await handed_in(market, by(mail(market.buyer_alias, field, number=number)))
-        assert (await newest(market)).detail.automatic
+        assert (await market.newest()).detail.automatic
 
 
 async def test_a_signature_is_taken_once_for_an_alias(market: MarketEnv) -> None:
     content = by(mail(market.buyer_alias))
     assert "queued" in (await handed_in(market, content)).text
-    first = await newest(market)
+    first = await market.newest()
     tagged = market.buyer_alias.replace("@", "+A-1@")
     respelled = content.replace(b"b=", b"b=\r\n ", 2)
     for again, to in (
@@ -227,7 +223,7 @@ async def test_a_signature_is_taken_once_for_an_alias(market: MarketEnv) -> None
     ):
         reply = await handed_in(market, again, to)
         assert (reply.code, reply.text.endswith("recorded, not delivered (duplicate)")) == (250, True)
-        shown = await newest(market)
+        shown = await market.newest()
         assert (shown.state, shown.detail.action) == (MessageState.RETURNED, RecordAction.DUPLICATE)
         assert shown.detail.duplicate_of == first.id
     assert [one.rcpt_to for one in await market.deliver_due()] == [BUYER]

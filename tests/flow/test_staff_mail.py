@@ -25,7 +25,7 @@ HOUR_S, DAY_S = 3_600, 86_400
 async def hold_one(market: MarketEnv) -> str:
     """Sends a mail that the policy holds for the staff, and returns its id."""
     await market.send(SELLER, market.buyer_alias, login=Role.SELLER, body=DISGUISED)
-    newest = (await market.store.records.messages())[0]
+    newest = await market.newest()
     assert newest.state == "held", newest
     market.clock.forward(1)
     return newest.id

@@ -42,10 +42,6 @@ async def said(market: MarketEnv, sender: str, *to: str, **more: Any) -> Sequenc
     return await market.intake.data(incoming(market, sender, *(to or (market.buyer_alias,)), **more))
 
 
-async def newest(market: MarketEnv) -> Any:
-    return (await market.store.records.messages(limit=1))[0]
-
-
 async def lists(market: MarketEnv) -> dict[str, str]:
     """Returns one address for each thing that an address can be to the seller's side, by what it is."""
     seller_id = market.pair.seller.party.id
@@ -93,7 +89,7 @@ async def test_several_recipients_get_it_each(market: MarketEnv) -> None:
 
 async def test_a_listed_address_is_kept_and_its_owner_asked(market: MarketEnv) -> None:
     await said(market, SELLER)
-    shown = await newest(market)
+    shown = await market.newest()
     assert shown.state is MessageState.HELD
     [question] = await market.deliver_asked()
     assert question.rcpt_to == SELLER
@@ -107,9 +103,9 @@ async def test_a_listed_address_is_kept_and_its_owner_asked(market: MarketEnv) -
 async def test_of_a_strangers_mail_the_content_is_kept_for_a_while(market: MarketEnv) -> None:  # R-REC-01
     sweep = Housekeeping()
     await said(market, UNLISTED, body="first")
-    first = await newest(market)
+    first = await market.newest()
     await said(market, UNLISTED, body="second")
-    second = await newest(market)
+    second = await market.newest()
     assert (first.state, first.size_bytes) == (
         MessageState.REFUSED,
         len(incoming(market, UNLISTED, market.buyer_alias, body="first").content),
@@ -138,7 +134,7 @@ async def test_no_more_than_a_budget_a_day_is_kept(market: MarketEnv) -> None:  
     for day in range(2):
         for _ in range(3):
             assert [reply.text for reply in await said(market, UNLISTED)] == [ANSWER]
-            stored = await market.store.records.message((await newest(market)).id)
+            stored = await market.store.records.message((await market.newest()).id)
             assert stored is not None
             kept.append((day, bool(stored.original)))
         market.clock.forward(DAY)
@@ -156,7 +152,7 @@ async def test_a_transaction_that_was_not_committed_takes_nothing_of_the_budget(
         await said(market, UNLISTED)
     if not isinstance(failure, OvertakenError):  # that one is judged again at once
         await said(market, UNLISTED)
-    stored = await market.store.records.message((await newest(market)).id)
+    stored = await market.store.records.message((await market.newest()).id)
     assert stored is not None
     assert stored.original
 
@@ -176,7 +172,7 @@ async def test_one_client_leaves_most_of_the_budget_to_others(market: MarketEnv,
     async def is_kept(domain: str, client_ip: str) -> bool:
         mail = incoming(market, f"x@{domain}", market.buyer_alias, port=port)
         await market.intake.data(replace(mail, peer=replace(mail.peer, client_ip=client_ip)))
-        stored = await market.store.records.message((await newest(market)).id)
+        stored = await market.store.records.message((await market.newest()).id)
         assert stored is not None
         return bool(stored.original)
 
@@ -194,7 +190,7 @@ async def test_without_the_fallback_a_stranger_is_refused_as_before(market: Mark
     first, second = await said(market, SELLER), await said(market, UNLISTED)
     assert first == second
     assert "address_unknown" in first[0].text
-    stored = await market.store.records.message((await newest(market)).id)
+    stored = await market.store.records.message((await market.newest()).id)
     assert stored is not None
     assert stored.original == b""
 

@@ -33,7 +33,7 @@ from relay.flow import dispatch
 from relay.housekeeping import Housekeeping
 from relay.intake import SmtpIntake
 from relay.logins import Logins
-from relay.ports import Delivery, DkimKey, Outgoing, Store, StoredContent
+from relay.ports import Delivery, DkimKey, MessageSummary, Outgoing, Store, StoredContent
 from relay.steps.daily_budget import CountedDailyBudget
 from relay.steps.event_log import StructuredEventLog
 from relay.steps.lanes import LaneLimits, ProcessLanes
@@ -176,6 +176,10 @@ class MarketEnv:
             for item in items:
                 await self.store.queue.settle(await dispatch(self.services, item, None))
         return self.courier.taken[before:]
+
+    async def newest(self) -> MessageSummary:
+        """Returns the record that was written last."""
+        return (await self.store.records.messages(limit=1))[0]
 
     async def deliver_asked(self) -> list[Outgoing]:
         """Lets housekeeping ask the owners of accounts, then delivers like `deliver_due`."""

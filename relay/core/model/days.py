@@ -1,6 +1,9 @@
-"""Computes the days of a policy's quotas (R-POL-11), which begin at midnight in the policy's time zone."""
+"""Computes the days and hours for which the quotas count (R-POL-11).
 
-from datetime import date, datetime, time, timedelta
+The days begin at midnight in the policy's time zone. The hours are those of UTC.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
 
 from relay.core.model.policy import Policy
 from relay.core.wall_clock import zone
@@ -9,6 +12,11 @@ from relay.core.wall_clock import zone
 def day_of(now: datetime, policy: Policy) -> date:
     """Returns the date, in the policy's time zone, of the day for which a message at the time `now` is counted."""
     return now.astimezone(zone(policy.hours.time_zone)).date()
+
+
+def hour_of(now: datetime) -> str:
+    """Returns the hour for which a message at the time `now` is counted, such as "2026-11-30T09"."""
+    return now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="hours")
 
 
 def reset_at(now: datetime, policy: Policy) -> datetime:
