@@ -2,7 +2,7 @@
 
 from relay.actions.actor import InvalidValueError
 from relay.actions.context import ActionContext
-from relay.core.mail.address import AddressError, fold
+from relay.core.mail.address import AddressError, fold_entry
 
 OWN_ADDRESS = "is at a domain of the relay itself, so it is never a party's own address"
 
@@ -13,7 +13,7 @@ def check_address(context: ActionContext, field: str, address: str) -> None:
     The address is `local@domain`, or `@domain` for a whole domain.
     """
     try:
-        fold(f"anyone{address}" if address.startswith("@") else address)
+        fold_entry(address)
     except AddressError as error:
         raise InvalidValueError(field, f"{{field}}: not one mail address: {error}") from None
     if context.marketplaces.is_own(address):

@@ -1,7 +1,6 @@
 """Senders: the addresses and whole domains that may write for a party (R-SND-01, R-SND-03)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 from relay.actions import audit
 from relay.actions.actor import Actor, InvalidValueError, NotFoundError, Right
@@ -9,14 +8,13 @@ from relay.actions.addresses import check_address
 from relay.actions.context import ActionContext
 from relay.actions.grounds import Grounds
 from relay.core import redact
-from relay.core.mail.address import AddressError, fold, fold_domain, split
+from relay.core.mail.address import AddressError, domain_of, fold_entry
 from relay.core.model.party import Party
 from relay.core.model.sender import Sender, SenderState
 from relay.ports import Pending
 from relay.ports.audit import AuditAction, AuditEntry
 
 _DECISIONS = frozenset({SenderState.APPROVED, SenderState.BLOCKED, SenderState.RETIRED})
-_MOST_HELD: Final = 10_000
 
 
 async def add(
@@ -54,10 +52,9 @@ async def decide(
     if state is SenderState.APPROVED:
         for address in addresses:
             check_address(context, "address", address)
-    if actor.party_id is None and state in {SenderState.BLOCKED, SenderState.RETIRED}:
-        await _refuse_held(context, actor.by, party, addresses, state)
+    by_staff = actor.party_id is None
     try:
-        decided = await context.store.senders.flip_many(party.id, addresses, state, by=actor.by)
+        decided = await context.store.senders.flip_many(party.id, addresses, state, by=actor.by, with_notice=by_staff)
     except ValueError:
         raise NotFoundError(
             f'{party.role} "{party.external_ref}" does not list each of these addresses, so none was changed'
@@ -66,37 +63,6 @@ async def decide(
     await audit.record(context, *entries)
     context.dispatcher.notify()
     return decided
-
-
-async def _refuse_held(
-    context: ActionContext, by: str, party: Party, addresses: Sequence[str], state: SenderState
-) -> None:
-    """Marks the held mail of these entries as refused, so that the worker returns it with a notice.
-
-    A block also counts for the pending addresses of a blocked domain. Does nothing if one of the addresses is not on
-    the list.
-    """
-    listed = {one.address: one for one in await context.store.senders.of_party(party.id)}
-    meant = [listed.get(_folded(address)) for address in addresses]
-    if None in meant:
-        return
-    entries = [one for one in meant if one is not None]
-    if state is SenderState.BLOCKED:
-        domains = tuple(one.address for one in entries if one.is_domain)
-        entries += [
-            one for one in listed.values() if one.state is SenderState.UNKNOWN and one.address.endswith(domains)
-        ]
-    else:
-        entries = [one for one in entries if one.state is SenderState.UNKNOWN]
-    ids = {one.id for one in entries}
-    held = await context.store.holds.held(party.marketplace_id, limit=_MOST_HELD) if ids else ()
-    for one in held:
-        if one.message.sender_id in ids:
-            await context.store.holds.refuse(one.message.id, by)
-
-
-def _folded(address: str) -> str:
-    return fold(f"any{address}").removeprefix("any") if address.startswith("@") else fold(address)
 
 
 async def confirm_domain(
@@ -110,7 +76,7 @@ async def confirm_domain(
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
     try:
-        folded = fold_domain(split(f"any@{domain}")[1])
+        folded = domain_of(f"any@{domain}")
     except AddressError:
         raise InvalidValueError("domain", "{field}: a domain name is needed, such as shop.example") from None
     if not await context.store.senders.confirm_domain(party.id, folded, confirmed=confirmed, by=actor.by):
@@ -170,7 +136,7 @@ async def find(actor: Actor, context: ActionContext, party: Party, address: str)
     Nothing is recorded, because the actor knows the address. Raises AddressError for a text that is not an address.
     """
     actor.require(Right.DECIDE_SENDERS, party.id)
-    folded = _folded(address)
+    folded = fold_entry(address)
     return next((one for one in await context.store.senders.of_party(party.id) if one.address == folded), None)
 
 

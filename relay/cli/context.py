@@ -16,7 +16,7 @@ from relay.actions.actor import Actor
 from relay.actions.context import ActionContext, StoreContext
 from relay.actions.grounds import Grounds
 from relay.config import Config, load, marketplaces
-from relay.core.mail.address import AddressError, fold
+from relay.core.mail.address import AddressError, fold, fold_entry
 from relay.core.model.marketplace import Marketplace, Marketplaces
 from relay.core.model.pair import Pair
 from relay.core.model.party import Party, Role
@@ -123,7 +123,7 @@ class SenderAddress(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            return fold(f"anyone{value}").removeprefix("anyone") if value.startswith("@") else fold(value)
+            return fold_entry(value)
         except AddressError as error:
             self.fail(f"not one mail address, nor @domain: {error}", param, ctx)
 

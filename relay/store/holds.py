@@ -31,8 +31,6 @@ _RELEASED: Final = _Decision("release_held", MessageState.QUEUED, EventType.RELE
 _RETURNED: Final = _Decision("return_held", MessageState.RETURNED, EventType.RETURNED)
 # The worker then returns the message with a notice.
 _REFUSED: Final = _Decision("refuse_held", MessageState.HELD, EventType.MARKED)
-
-
 # The worker then returns the message as it does after the end of a hold.
 _GAVE_WAY: Final = _Decision("expire_held", MessageState.HELD, EventType.MARKED)
 
@@ -88,6 +86,12 @@ class SqlHolds(StorePart):
             yield from self._move_held(held, _RETURNED, data)
         else:
             yield from self._move_held([row for row in held if row["awaits_sender"]], _RELEASED, data)
+
+    def refuse_all(self, sender_ids: Sequence[str], by: str) -> Work[None]:
+        """Marks the held mail of these senders as refused, so that the worker returns it with a notice."""
+        if sender_ids:
+            held = yield spread(self._sql["held_of_senders"], (), sender_ids)
+            yield from self._move_held(held, _REFUSED, MarkData(mark=Mark.REFUSED, by=by))
 
     def give_way(self, sender_ids: Sequence[str]) -> Work[None]:
         """Ends the holds of the senders' mail now, so that the mail is returned as if nobody had decided in time."""

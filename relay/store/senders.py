@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from relay.core.mail.address import fold, fold_domain
+from relay.core.mail.address import fold, fold_entry
 from relay.core.model.facts import Waiting
 from relay.core.model.sender import DECIDED_STATES, Sender, SenderState
 from relay.core.public_suffixes import organizational_domain
@@ -53,11 +53,6 @@ def sender_of(row: Row, key: Key) -> Sender:
         shared=bool(row["shared"]),
         was_retired=bool(row["was_retired"]),
     )
-
-
-def fold_entry(address: str) -> str:
-    """Returns the folded form of `local@domain` or `@domain`. Raises AddressError for a bad address or domain."""
-    return "@" + fold_domain(address[1:]) if address.startswith("@") else fold(address)
 
 
 def domain_hash_of(vault: Vault, marketplace_id: str, address: str) -> bytes:
@@ -206,7 +201,7 @@ class SqlSenders(StorePart):
         return rows[0], self._vault.holder(party_id, rows[0]["wrapped"])
 
     async def flip_many(
-        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
+        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str, with_notice: bool = False
     ) -> Sequence[Sender]:
         folded = [fold_entry(address) for address in addresses]
 
@@ -220,7 +215,13 @@ class SqlSenders(StorePart):
                     raise ValueError("the party's list has no such sender")
                 entries += found
             # The ids are sorted, so that two transactions never wait for each other.
-            yield from self._flip(sorted({row["id"] for row in entries}), state, by)
+            changed = yield from self._change_states(sorted({row["id"] for row in entries}), state)
+            if with_notice and state is SenderState.BLOCKED:
+                yield from self._holds.refuse_all(changed, by)
+            elif with_notice and state is SenderState.RETIRED:
+                pending = [row["id"] for row in entries if row["state"] == SenderState.UNKNOWN]
+                yield from self._holds.refuse_all(pending, by)
+            yield from self._holds.resolve(changed, state, by)
             return [replace(sender_of(row, key), state=state) for row in entries]
 
         return await self._engine.write(write)
@@ -236,7 +237,12 @@ class SqlSenders(StorePart):
         return await self._engine.write(write)
 
     def _flip(self, sender_ids: Sequence[str], state: SenderState, by: str | None) -> Work[None]:
-        """Changes the state of the entries, and releases or returns their held mail.
+        """Changes the state of the entries, and releases or returns their held mail."""
+        changed = yield from self._change_states(sender_ids, state)
+        yield from self._holds.resolve(changed, state, by)
+
+    def _change_states(self, sender_ids: Sequence[str], state: SenderState) -> Work[list[str]]:
+        """Changes the state of the entries, and returns the ids of all entries that are decided by this.
 
         A decision on a domain also decides the pending addresses of that domain, and their entries are retired. A
         change to the present state changes nothing.
@@ -252,7 +258,7 @@ class SqlSenders(StorePart):
                     if sender.address.endswith(whole[0].address) and sender.id != sender_id:
                         yield self._sql["flip_sender"], (sender.id, SenderState.RETIRED.value, now)
                         meant.append(sender.id)
-        yield from self._holds.resolve(meant, state, by)
+        return meant
 
     async def get(self, sender_id: str) -> Sender | None:
         found = _readable(await self._read("sender", sender_id), self._vault)

@@ -242,6 +242,28 @@ async def test_blocking_a_sender_returns_all_that_is_held_of_it(env: StoreEnv) -
         assert (last.type, last.data) == (EventType.RETURNED, HoldData(sender="blocked", by="link"))
 
 
+@pytest.mark.parametrize(
+    ("before", "state", "refused"),
+    [
+        (SenderState.UNKNOWN, SenderState.BLOCKED, True),
+        (SenderState.APPROVED, SenderState.BLOCKED, True),
+        (SenderState.UNKNOWN, SenderState.RETIRED, True),
+        (SenderState.APPROVED, SenderState.RETIRED, False),
+    ],
+)
+async def test_a_decision_with_notice_refuses_the_held_mail_in_its_own_transaction(
+    env: StoreEnv, before: SenderState, state: SenderState, refused: bool
+) -> None:  # R-SND-02
+    seller_id, address = env.pair.seller.party.id, "temp@seller.example"
+    sender = await env.store.senders.put(seller_id, address, before)
+    item = await held(env, sender_id=sender.id)
+    await env.store.senders.flip_many(seller_id, [address], state, by="dana", with_notice=True)
+    assert not_none(await env.store.queue.item(item.id)).hold is (Hold.REFUSED if refused else Hold.DECISION)
+    last = (await env.store.records.history(item.message_id))[-1]
+    marked = (EventType.MARKED, MarkData(mark=Mark.REFUSED, by="dana"))
+    assert ((last.type, last.data) == marked) is refused
+
+
 async def test_mail_held_for_another_reason_is_not_released_by_an_old_word(env: StoreEnv) -> None:
     sender = await env.store.senders.put(env.pair.seller.party.id, "known@seller.example", SenderState.APPROVED)
     await held(env, sender_id=sender.id)

@@ -82,6 +82,14 @@ def fold(address: str) -> str:
     return f"{_lower(bare if _BARE.match(bare) else local)}@{fold_domain(domain)}"
 
 
+def fold_entry(address: str) -> str:
+    """Returns the folded form of an entry of a list of senders: `local@domain`, or `@domain` for a whole domain.
+
+    Raises AddressError if the text is neither.
+    """
+    return f"@{domain_of(f'any{address}')}" if address.startswith("@") else fold(address)
+
+
 def _lower(local: str) -> str:
     """Returns the local part in lower case.
 

@@ -50,10 +50,12 @@ class SenderStore(Protocol):
         ...
 
     async def flip_many(
-        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str
+        self, party_id: str, addresses: Sequence[str], state: SenderState, *, by: str, with_notice: bool = False
     ) -> Sequence[Sender]:
         """Changes the state of several entries of one list as `flip` does, all of them or none, and returns them.
 
+        With `with_notice` the held mail of entries that become blocked, and of pending entries that become retired, is
+        marked as refused, so that the worker returns it with a notice (`HoldStore.refuse`).
         The result is in the order of `addresses`. Raises ValueError if one of the addresses is not on the list, or the
         party does not exist.
         """
