@@ -33,6 +33,14 @@ def test_an_operators_order_is_asked_about_by_name(seeded: Installation) -> None
     assert "no order O-9" in seeded.relay("pair", "check", *PAIR, "--order", "O-9", exit_code=1).stderr
 
 
+def test_no_seller_may_write_in_a_closed_pair(seeded: Installation) -> None:  # R-ADR-02, R-POL-19
+    pair_id = seeded.json("pair", "add", *PAIR)["id"]
+    seeded.relay("pair", "close", pair_id)
+    assert seeded.json("pair", "check", *PAIR) == {"reach": "closed"}
+    seeded.relay("pair", "renew", pair_id)
+    assert seeded.json("pair", "check", *PAIR) == {"reach": "open"}
+
+
 def test_two_who_are_no_pair_are_told_so(seeded: Installation) -> None:
     seeded.relay("party", "add", "--role", "buyer", "--ref", "B2", "--mailbox", "b2@private.example")
     said = seeded.relay("pair", "check", "--buyer", "B2", "--seller", "S1", exit_code=1).stderr

@@ -37,9 +37,11 @@ _PLAIN: Final = Head(
 def reach(facts: Facts, policy: Policy, now: datetime) -> Standing:
     """Returns whether the seller of `facts.pair` may write to its buyer about `facts.order`.
 
-    The answer is OPEN, CRITICAL_ONLY (only with a mark of importance or a critical kind) or CLOSED. `facts` are the
-    facts of a message that the seller would write from a registered address.
+    The answer is OPEN, CRITICAL_ONLY (only with a mark of importance or a critical kind) or CLOSED, which is also the
+    answer for a closed pair. `facts` are the facts of a message that the seller would write from a registered address.
     """
+    if facts.pair.is_closed:
+        return Standing.CLOSED
     plain = HeaderCase(head=_PLAIN, facts=facts, writer=_SELLER, policy=policy, now=now)
     if _passes(plain):
         return Standing.OPEN
