@@ -42,8 +42,7 @@ async def put(
             raise InvalidValueError(
                 field, "items and known texts are separated by a semicolon in order reports, so neither holds a ;"
             )
-    if await is_of_others(context, await context.store.orders.get(marketplace.id, order_id), buyer, seller):
-        raise _of_others(order_id)
+    await refuse_of_others(context, marketplace, order_id, buyer, seller)
     order, pair, entries = await put_unrecorded(actor, context, marketplace, order_id, buyer, seller, values)
     await audit.record(context, *entries)
     return order, pair
@@ -104,6 +103,14 @@ async def put_unrecorded(
         actor, context, AuditAction.ORDER_PUT, marketplace_id=marketplace.id, subject_id=order.id, pair=pair.id
     )
     return order, pair, (pair_entry, entry)
+
+
+async def refuse_of_others(
+    context: ActionContext, marketplace: Marketplace, order_id: str, buyer: Party | None, seller: Party | None
+) -> None:
+    """Raises ActionError if the order exists and belongs to other parties. A party that does not exist yet is None."""
+    if await is_of_others(context, await context.store.orders.get(marketplace.id, order_id), buyer, seller):
+        raise _of_others(order_id)
 
 
 async def is_of_others(context: ActionContext, known: Order | None, buyer: Party | None, seller: Party | None) -> bool:

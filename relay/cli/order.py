@@ -91,25 +91,30 @@ async def add(
     is left out leaves the value of an existing order as it is.
     """
     shop = session.marketplace(marketplace)
-    buying = await _party(session, store, shop, Role.BUYER, buyer, buyer_mailbox)
-    selling = await _party(session, store, shop, Role.SELLER, seller, seller_mailbox)
+    actor, context = session.actor, session.actions(store)
+    buying = await _known(store, shop, Role.BUYER, buyer, buyer_mailbox)
+    selling = await _known(store, shop, Role.SELLER, seller, seller_mailbox)
+    # A refused order must neither add a party nor change its mailbox.
+    await orders.refuse_of_others(context, shop, order_id, buying, selling)
+    if buying is None or buyer_mailbox is not None:
+        buying = await parties.put(actor, context, shop, Role.BUYER, buyer, PartyUpdate(mailbox=buyer_mailbox))
+    if selling is None or seller_mailbox is not None:
+        selling = await parties.put(actor, context, shop, Role.SELLER, seller, PartyUpdate(mailbox=seller_mailbox))
     values = OrderValues(
         items=_values(items),
         state=state,
         fulfilled_by=FulfilledBy(fulfilled_by) if fulfilled_by else None,
         known=_values(known),
     )
-    put, pair = await orders.put(session.actor, session.actions(store), shop, order_id, buying, selling, values)
+    put, pair = await orders.put(actor, context, shop, order_id, buying, selling, values)
     show.one(_described(put, pair), as_json=as_json)
 
 
-async def _party(
-    session: CliContext, store: Store, shop: Marketplace, role: Role, ref: str, mailbox: str | None
-) -> Party:
-    """Returns the party, which is added or gets this mailbox first if there is one. Raises UsageError if unknown."""
+async def _known(store: Store, shop: Marketplace, role: Role, ref: str, mailbox: str | None) -> Party | None:
+    """Returns the party, or None for a new party with a mailbox. Raises ClickException for one without a mailbox."""
     if mailbox is None:
         return await known_party(store, shop, role, ref)
-    return await parties.put(session.actor, session.actions(store), shop, role, ref, PartyUpdate(mailbox=mailbox))
+    return await store.parties.by_ref(shop.id, role, ref)
 
 
 @order.command("cancel")

@@ -240,6 +240,19 @@ def test_one_order_with_mailboxes_makes_its_parties(seeded: Installation) -> Non
     assert {("buyer", "B9"), ("seller", "S9")} <= refs
 
 
+def test_an_order_that_is_refused_adds_and_changes_no_party(seeded: Installation) -> None:
+    seeded.relay("order", "add", "O-1", "--buyer", "B1", "--seller", "S1")
+    before = seeded.json("party", "list", *REVEAL)
+    refused = [
+        (("O-2", "--buyer", "B9", "--seller", "S9", "--buyer-mailbox", "b9@private.example"), 'no seller "S9"'),
+        (("O-2", "--buyer", "B9", "--seller", "S9", "--seller-mailbox", "s9@pots.example"), 'no buyer "B9"'),
+        (("O-1", "--buyer", "B9", "--seller", "S1", "--buyer-mailbox", "b9@private.example"), "another buyer's"),
+    ]
+    for order, said in refused:
+        assert said in seeded.relay("order", "add", *order, exit_code=1).stderr
+    assert seeded.json("party", "list", *REVEAL) == before
+
+
 def test_an_app_password_opens_the_door_that_it_is_for(seeded: Installation) -> None:
     made = seeded.json("party", "password", "add", "--ref", "S1")
 
