@@ -29,6 +29,7 @@ from relay.ports.inward import (
 )
 from relay.ports.lanes import Attempt, InHand, Lanes, NoRoomError
 from relay.ports.outward import Courier, Delivery, HostRecord, MxHost, Outgoing, ResolveError, Resolver, Signer
+from relay.ports.pending import OpenRequest, OwnerRequest, Pending, Places, WaitLimit
 from relay.ports.record import (
     Acceptance,
     DkimKey,
@@ -36,28 +37,16 @@ from relay.ports.record import (
     MessageFilter,
     MessageRecord,
     MessageSummary,
-    Misuse,
-    MisuseCause,
-    NoticeSent,
-    OpenRequest,
     OptOutChange,
     OutgoingNotice,
-    OwnerRequest,
-    Pending,
-    Places,
     QueueLine,
     Report,
     ReportSource,
-    Restoration,
     ServerAnswer,
     Settlement,
-    SignatureUse,
     StoredContent,
     StoredMessage,
     StoredReport,
-    TakenSignature,
-    Use,
-    WaitLimit,
 )
 from relay.ports.store import (
     AcceptanceStore,
@@ -82,6 +71,7 @@ from relay.ports.store import (
     ThreadStore,
 )
 from relay.ports.system import Clock, Ids, Observer
+from relay.ports.usage import Misuse, MisuseCause, NoticeSent, Restoration, SignatureUse, TakenSignature, Use
 from relay.ports.workers import HeavyMailError, TooHeavyError, Workers
 
 __all__ = [

@@ -1,15 +1,13 @@
 """The values that the store writes and reads: records, notices, settlements, reports and summaries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from relay.core.bounce.keeping import ReportLimits
 from relay.core.dkim import KeyState
 from relay.core.mail.edits import Edit
 from relay.core.mail.head import Automatic
 from relay.core.model.event import Event
-from relay.core.model.facts import QuotaScope, Signature
 from relay.core.model.item import Hold, Item, ItemState
 from relay.core.model.kind import Kind
 from relay.core.model.message import MessageState
@@ -19,9 +17,10 @@ from relay.core.model.party import Role
 from relay.core.model.reason import ReasonCode
 from relay.core.model.sender import Sender
 from relay.core.rewrite.plan import Change
-from relay.core.signed_link import Purpose
 from relay.ports.detail import RecordDetail
 from relay.ports.outward import Delivery
+from relay.ports.pending import OwnerRequest, WaitLimit
+from relay.ports.usage import Misuse, NoticeSent, TakenSignature, Use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,143 +80,6 @@ class OutgoingNotice:
     item: Item
     key_holder_id: str
     content: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """An increase of one counter: of a quota (R-POL-11), or of a limit of mail to the operator or of records (R-IN-06).
-
-    - `subject_id` is the id of the seller, pair, buyer, writer, party or client that the counter belongs to, as `scope`
-      says.
-    - `day` is an ISO date in the policy's time zone; for checks it also has the hour in UTC.
-    - `limit` is the highest allowed count for the day; 0 means no limit.
-    - `amount` is the number that is added to the counter.
-    - Uses of one counter with the same `mark` count once; uses with the mark "" count each time.
-    """
-
-    scope: QuotaScope
-    subject_id: str
-    day: str
-    limit: int = field(default=0, compare=False)
-    amount: int = field(default=1, compare=False)
-    mark: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureUse:
-    """A DKIM signature that is the only proof of who wrote a message to the party on side `to` of a pair (R-IN-09)."""
-
-    pair_id: str
-    to: Role
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakenSignature:
-    """A DKIM signature that is stored with the id of its message, so that the same signature is not accepted again."""
-
-    use: SignatureUse
-    message_id: str
-
-
-class MisuseCause(StrEnum):
-    """The cause for which points of misuse are given."""
-
-    NOT_IMPORTANT = "not_important"
-    """The buyer says that the message did not deserve its mark."""
-    CONTRADICTION = "contradiction"
-    """The content of the message contradicts its mark."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Misuse:
-    """Points that a mark of importance has cost a seller (R-POL-06). The same message and cause count once."""
-
-    message_id: str
-    seller_id: str
-    cause: MisuseCause
-    points: int
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restoration:
-    """The removal of all points of misuse that a seller had until `at` (R-POL-06). `by` is the name of the actor."""
-
-    seller_id: str
-    by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeSent:
-    """The entry in the notice log for a notice to a party. A similar notice is left out for a while after it.
-
-    `topic` is a text that names the kind of notice and the id of its subject, such as a message.
-    """
-
-    party_id: str
-    topic: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerRequest:
-    """A question to the owner of an account, about a pending sender or about an unproven message (R-IN-09).
-
-    `subject_id` is the id of the sender or of the message, as `purpose` says. A question about a sender can be put
-    again when no earlier mail of the sender is held.
-    """
-
-    subject_id: str
-    party_id: str
-    pair_id: str
-    purpose: Purpose
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """The limited places for the unlisted senders of a party whose mail may wait for the party's decision.
-
-    - `number` is the number of places, and one of them is kept for senders at the domain of `mailbox`.
-    - Mail that was received after `since` counts towards the limits of its writer.
-    - All addresses of one organizational domain (the registered domain) take one place together; at a domain in
-      `providers`, such as a public mail provider, each address takes a place of its own.
-    """
-
-    number: int
-    mailbox: str | None
-    since: datetime
-    providers: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitLimit:
-    """The limits within which the mail of one transaction may wait for the owner's decision (R-SND-02).
-
-    `sender_id` is the entry of the writer in the list of senders. `mails` and `size_bytes` are the highest allowed
-    number and total size of the writer's mail, as `SenderStore.waiting` counts it.
-    """
-
-    party_id: str
-    sender_id: str
-    places: Places
-    mails: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRequest:
-    """A question that has not been put to the owner of the account yet.
-
-    `sender` is the entry for the From address. `held` is the number of messages that wait for the answer; 0 means that
-    the question is no longer needed.
-    """
-
-    request: OwnerRequest
-    sender: Sender
-    held: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,18 +274,6 @@ class StoredMessage:
     changes: tuple[Change, ...]
     events: tuple[Event, ...]
     signing_domain: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A sender that waits for the decision of the account's owner.
-
-    `since` is the start of the wait, and `held` the number of messages that wait for the decision (R-SND-02).
-    """
-
-    sender: Sender
-    since: datetime
-    held: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from relay.core.model.facts import QuotaScope
 from relay.core.model.optout import OptOut
-from relay.ports.record import Misuse, NoticeSent, OptOutChange, Restoration, Use
+from relay.ports.record import OptOutChange
+from relay.ports.usage import Misuse, NoticeSent, Restoration, Use
 
 
 class OptOutStore(Protocol):

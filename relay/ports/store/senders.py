@@ -5,7 +5,8 @@ from typing import Protocol
 
 from relay.core.model.facts import Waiting
 from relay.core.model.sender import Sender, SenderState
-from relay.ports.record import OpenRequest, Pending, Places, SignatureUse
+from relay.ports.pending import OpenRequest, Pending, Places
+from relay.ports.usage import SignatureUse
 
 
 class SenderStore(Protocol):
