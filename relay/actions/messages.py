@@ -105,14 +105,21 @@ async def read_report(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
-    """`client_ip` is the client that handed a message in; `answers` are of the servers, by the ids of their events."""
+    """The hosts of a message's way, which are stored encrypted.
+
+    `client_ip` is the address of the client that delivered the message to the relay. `answers` are the answers of other
+    servers, by the ids of the events of their attempts.
+    """
 
     client_ip: str
     answers: Mapping[str, ServerAnswer]
 
 
 async def read_hosts(actor: Actor, context: ActionContext, message_id: str, grounds: Grounds) -> Hosts:
-    """Returns the sealed hosts of a message. That they were read is in the audit log before."""
+    """Returns the hosts of a message. Before they are returned, an entry in the audit log records that they are read.
+
+    Raises NotFoundError if the message does not exist or its content was erased.
+    """
     actor.require(Right.READ_ADDRESSES)
     why = grounds.recorded()
     stored = await context.store.records.message(message_id)

@@ -28,8 +28,8 @@ async def flush(actor: Actor, context: ActionContext, domain: str | None) -> int
 async def read_domains(actor: Actor, context: ActionContext, grounds: Grounds) -> Sequence[tuple[str, QueueLine]]:
     """Returns the lines of the queue, each with the domain of its destination.
 
-    For a domain that no address is left of, the name stands that everybody is shown. That the domains were read is in
-    the audit log before.
+    If no stored address has the domain any more, the provider or "other" takes its place, as in the list without
+    domains. Before the lines are returned, an entry in the audit log records that the domains are read.
     """
     actor.require(Right.READ_ADDRESSES)
     why = grounds.recorded()

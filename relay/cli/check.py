@@ -73,8 +73,8 @@ def _live(session: CliContext) -> list[CheckResult]:
     try:
         urllib.request.urlopen(url, timeout=_LIVE_TIMEOUT_S).close()
     except urllib.error.HTTPError as error:
-        word = error.read(64).decode("ascii", "replace").strip()
-        return [CheckResult(Grade.BAD, "daemon", f"cannot take mail now: {word}", "see its log")]
+        state = error.read(64).decode("ascii", "replace").strip()
+        return [CheckResult(Grade.BAD, "daemon", f"cannot take mail now: {state}", "see its log")]
     except OSError:
         return [CheckResult(Grade.BAD, "daemon", f"does not answer at {url}", "start it with `relay serve`")]
     return [CheckResult(Grade.GOOD, "daemon", "takes mail")]

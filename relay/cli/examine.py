@@ -143,7 +143,7 @@ def links(config: Config) -> Iterator[CheckResult]:
     """Yields findings about `web.public_url`, by which readers of mail open the signed links."""
     url = config.web.public_url
     if not url:
-        found = f"the links in mails lead to {config.web.host} port {config.web.port}, where no reader gets"
+        found = f"the links in mails lead to {config.web.host} port {config.web.port}, which no reader can reach"
         yield CheckResult(Grade.WARNING, "links", found, "set web.public_url, see docs/links.md")
     elif not url.startswith("https://"):
         found = "web.public_url is not https: mail programs offer no one-click unsubscribing (RFC 8058)"
@@ -166,7 +166,7 @@ def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
         return
     listening = [(listener.kind, listener.host, listener.port) for listener in config.listener]
     for kind, host, port in (*listening, ("web", config.web.host, config.web.port)):
-        door = f"{host} port {port} ({kind})"
+        port_name = f"{host} port {port} ({kind})"
         try:
             family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, socket.SOCK_STREAM) as trial:
@@ -174,14 +174,17 @@ def listeners(config: Config, data_dir: Path) -> Iterator[CheckResult]:
                 trial.bind(place)
         except PermissionError:
             yield CheckResult(
-                Grade.BAD, "ports", f"{door}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/"
+                Grade.BAD, "ports", f"{port_name}: needs a privilege", "grant CAP_NET_BIND_SERVICE, see deploy/"
             )
         except OSError as error:
             yield CheckResult(
-                Grade.BAD, "ports", f"{door}: {error.strerror}", "stop the program that uses it, or choose another port"
+                Grade.BAD,
+                "ports",
+                f"{port_name}: {error.strerror}",
+                "stop the program that uses it, or choose another port",
             )
         else:
-            yield CheckResult(Grade.GOOD, "ports", f"{door} is free")
+            yield CheckResult(Grade.GOOD, "ports", f"{port_name} is free")
 
 
 async def store(

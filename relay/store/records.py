@@ -53,7 +53,6 @@ class SqlRecords(StorePart):
         return summary_of(row) if row else None
 
     async def message(self, message_id: str) -> StoredMessage | None:
-        """Returns the decrypted record; None if it does not exist or its content cannot be decrypted any more."""
         summary = await self.summary(message_id)
         if summary is None:
             return None
